@@ -1,0 +1,35 @@
+# The two that matter: `make run` and `make test`. All need root, on Debian 12 or newer, and install what is missing.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check format bench manage lock uninstall
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\): ##* *\(.*\)$$/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+run: ## Start the panel in the foreground; Ctrl-C stops it and leaves containers running
+	@bash bin/in-env python -m manage run
+
+setup: ## Install what is missing, start nothing
+	@bash bin/in-env true
+
+test: ## Run the whole test suite: real LXC, real Redis, real browser. ARGS="tests/domain -k graph" for some
+	@bash bin/in-env --dev --in-app bash bin/test $(ARGS)
+
+check: ## Lint, format, types, templates, shell, migrations. ARGS="types" for some
+	@bash bin/in-env --dev --in-app bash bin/check $(ARGS)
+
+format: ## Let the formatters rewrite the files in this clone
+	@bash bin/in-env --dev bash bin/format
+
+bench: ## Measure, and print the table of docs/benchmarks.md
+	@bash bin/in-env --dev --in-app python -m bench $(ARGS)
+
+manage: ## Run a management command: make manage ARGS="createtoken admin"
+	@bash bin/in-env python -m manage $(ARGS)
+
+lock: ## Write the locks anew, with the newest versions allowed
+	@bash bin/in-env --dev bash bin/lock
+
+uninstall: ## Remove the panel; data stays. YES=1 asks nothing, PURGE=1 removes data, FORCE=1 even if containers run
+	@bash bin/uninstall

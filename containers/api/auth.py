@@ -1,0 +1,82 @@
+"""Who sends a request: by token, or by the session of a page that also proves that the page sent it."""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from ninja.security import APIKeyCookie, HttpBearer
+
+from containers.choices import Via
+from containers.errors import Forbidden
+from containers.services import access, actor, tokens
+from containers.services.access import Right
+
+
+class ApiRequest(HttpRequest):
+    """A request that has passed one of the checks below."""
+
+    auth: User
+
+
+class BearerToken(HttpBearer):
+    """`Authorization: Bearer TOKEN`; the right is asked for before anything else of the request is read."""
+
+    def __init__(self, right: Right) -> None:
+        super().__init__()
+        self._right = right
+
+    def authenticate(self, request: HttpRequest, token: str) -> User | None:
+        user = tokens.user_of(token)
+        if user is not None:
+            access.require(user, self._right)
+        return user
+
+
+class CsrfCheck(CsrfViewMiddleware):
+    """Django's check, saying why it fails where Django would make a page of it."""
+
+    def _reject(self, request: HttpRequest, reason: str) -> NoReturn:
+        raise Forbidden(f"The CSRF token is missing or wrong: {reason.removesuffix('.')}")
+
+
+class SessionCookie(APIKeyCookie):
+    """The panel's session; what changes something needs the CSRF token, too."""
+
+    param_name = settings.SESSION_COOKIE_NAME
+
+    def __init__(self, right: Right) -> None:
+        super().__init__(csrf=False)
+        self._right = right
+
+    def __call__(self, request: HttpRequest) -> User | None:
+        # Nobody's request is answered "who are you?", not "where is your CSRF token?"; a wrong token is not
+        # made good by a cookie.
+        if "Authorization" in request.headers or not isinstance(request.user, User):
+            return None
+        check_csrf(request)
+        return self.authenticate(request, None)
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
+        if not isinstance(request.user, User):
+            return None
+        access.require(request.user, self._right)
+        return request.user
+
+
+def check_csrf(request: HttpRequest) -> None:
+    """Raise Forbidden unless the request changes nothing or was sent by one of our pages."""
+    check = CsrfCheck(lambda request: HttpResponse())
+    check.process_request(request)
+    check.process_view(request, HttpResponse, (), {})
+
+
+VIEW: Final = (BearerToken("view"), SessionCookie("view"))
+OPERATE: Final = (BearerToken("operate"), SessionCookie("operate"))
+
+
+def actor_of(request: ApiRequest) -> actor.Actor:
+    return actor.of_request(request, request.auth, Via.API)

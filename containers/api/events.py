@@ -1,0 +1,61 @@
+"""/events/: what happens, as it happens, as server-sent events. Runs in the event loop: nothing here may block."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Final
+
+from django.http import StreamingHttpResponse
+
+from containers.api.auth import VIEW, ApiRequest
+from containers.api.routing import Router
+from containers.services.stream import Listener, LiveEvent, fanout
+
+router = Router(tags=["events"])
+
+# Proxies close what is silent for a minute, and a client that is gone is noticed by writing to it.
+KEEP_ALIVE_S: Final = 15.0
+RETRY_MS: Final = 2_000
+CONTENT: Final = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+
+@router.get("/events/", auth=VIEW, openapi_extra={"responses": {"200": CONTENT}})
+async def follow_events(request: ApiRequest) -> StreamingHttpResponse:
+    """Follow container states (`container`), jobs (`job`, `step`, `command`) and their output (`line`).
+
+    Server-sent events; the data of each is a JSON object. The comment `listening` says that nothing is missed from then on.
+    """
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(frames(), content_type="text/event-stream", headers=headers)
+
+
+async def frames(keep_alive_s: float = KEEP_ALIVE_S) -> AsyncIterator[bytes]:
+    """Yield frames until the client goes, which ends this from outside, or is too far behind."""
+    hub = fanout()
+    async with hub.listen() as listener:
+        yield f"retry: {RETRY_MS}\n\n".encode()
+        await hub.wait_subscribed(keep_alive_s)
+        yield b": listening\n\n"
+        async for event in _events(listener, keep_alive_s):
+            yield _frame(event) if event else b": alive\n\n"
+
+
+async def _events(listener: Listener, keep_alive_s: float) -> AsyncIterator[LiveEvent | None]:
+    """Yield events, and None whenever none came for a while."""
+    while True:
+        try:
+            async with asyncio.timeout(keep_alive_s):
+                event = await listener.get()
+        except TimeoutError:
+            yield None
+            continue
+        if event is None:
+            return
+        yield event
+
+
+def _frame(event: LiveEvent) -> bytes:
+    # JSON on one line: json.dumps writes every line break as an escape.
+    return f"event: {event.kind}\ndata: {json.dumps(event.data)}\n\n".encode()

@@ -1,0 +1,89 @@
+"""Rows as the contract's JSON. They judge nothing: a row that was changed behind the forms' back is shown, too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from containers.models import Command, Container, Job, Layer, Line, Revision, Step
+from containers.services import specs
+
+
+def container(row: Container) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "definition": specs.definition_of(row),
+        "description": row.description,
+        "autostart": row.autostart,
+        "protected": row.protected,
+        "limits": specs.limits_of(row),
+        "timeouts": specs.timeouts_of(row),
+        "state": row.state,
+        "pid": row.pid,
+        "address": row.address,
+        "pending": row.is_pending,
+        "revision": row.revision,
+        "job": row.last_job_id,
+    }
+
+
+def revision(row: Revision) -> dict[str, Any]:
+    return {
+        "number": row.number,
+        "user": row.user_name or None,
+        "via": row.via,
+        "created_at": row.created_at,
+        "data": row.data,
+    }
+
+
+def job_summary(row: Job) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "operation": row.operation,
+        "targets": row.targets,
+        "inputs": row.inputs,
+        "state": row.state,
+        "reason": row.reason,
+        "error": row.error,
+        "user": row.user_name or None,
+        "via": row.via,
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "retry_of": row.retry_of_id,
+    }
+
+
+def job(row: Job) -> dict[str, Any]:
+    """Return a job with its steps; load them with `with_journal()`."""
+    return {**job_summary(row), "steps": [_step(step) for step in row.steps.all()]}
+
+
+def _step(row: Step) -> dict[str, Any]:
+    return {
+        "container": row.container,
+        "action": row.action,
+        "state": row.state,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "commands": [_command(command) for command in row.commands.all()],
+    }
+
+
+def _command(row: Command) -> dict[str, Any]:
+    return {"argv": row.argv, "exit_code": row.exit_code, "duration_ms": row.duration_ms, "output": row.output}
+
+
+def line(row: Line) -> dict[str, Any]:
+    return {"number": row.number, "at": row.at, "text": row.text}
+
+
+def layer(row: Layer) -> dict[str, Any]:
+    """Return a layer; load `uses__container` first."""
+    return {
+        "name": row.name,
+        "available": row.is_available,
+        "size": row.size_bytes,
+        "used_by": sorted(use.container.name for use in row.uses.all()),
+        "created_at": row.created_at,
+    }

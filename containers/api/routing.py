@@ -1,0 +1,54 @@
+"""ninja's routers with the contract's answer to wrong methods, and HEAD wherever GET is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Router as NinjaRouter
+from ninja.operation import Operation, PathView
+
+from containers.api.errors import answer
+
+
+class JsonPathView(PathView):
+    """All operations on one path."""
+
+    def clone(self) -> JsonPathView:
+        cloned = JsonPathView()
+        cloned.is_async = self.is_async
+        cloned.url_name = self.url_name
+        cloned.operations = [operation.clone() for operation in self.operations]
+        return cloned
+
+    def _sync_view(self, request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
+        return _unkept(super()._sync_view(request, *args, **named))
+
+    async def _async_view(self, request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
+        return _unkept(await super()._async_view(request, *args, **named))
+
+    def _find_operation(self, request: HttpRequest) -> Operation | None:
+        method = "GET" if request.method == "HEAD" else request.method
+        return next((operation for operation in self.operations if method in operation.methods), None)
+
+    def _not_allowed(self) -> HttpResponse:
+        allowed = ", ".join(sorted({method for operation in self.operations for method in operation.methods}))
+        response = answer(405, f"Only {allowed} can be used here")
+        response["Allow"] = allowed
+        return response
+
+
+def _unkept(response: HttpResponseBase) -> HttpResponseBase:
+    # Definitions and output may hold secrets, and a state from a cache would be a false one.
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+class Router(NinjaRouter):
+    """A router whose paths are such views."""
+
+    def add_api_operation(self, path: str, methods: list[str], view_func: Callable[..., Any], **more: Any) -> Any:
+        self.path_operations.setdefault(path, JsonPathView())
+        return super().add_api_operation(path, methods, view_func, **more)

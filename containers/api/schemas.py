@@ -1,0 +1,193 @@
+"""What the API takes and gives (DESIGN: field names), as types: they make the OpenAPI document."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any, Final
+
+from ninja import Schema
+from pydantic import ConfigDict, Field
+
+from containers.api.documented import Documented
+from containers.choices import ContainerState, JobState, Operation, StepState, Via
+from containers.domain.definition import Definition
+from containers.domain.limits import Limits, Timeouts
+from containers.domain.spec import ContainerSpec
+from containers.domain.values import Value
+
+
+class StrictBody(Schema):
+    """The base of all bodies that are judged here: unknown keys are refused, nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Nothing(StrictBody):
+    """No key at all."""
+
+
+class ContainerChanges(Value):
+    """Any of these keys. `definition` replaces the definition as a whole; `limits` and `timeouts` are merged key by key."""
+
+    definition: Definition | None = None
+    description: str = ""
+    autostart: bool = False
+    protected: bool = False
+    limits: Limits = Limits()
+    timeouts: Timeouts = Timeouts()
+    revision: Annotated[int, Field(description="Refuse with 409 if the container has another revision by now")] | None = None
+
+
+NewContainer = Annotated[Any, Documented(ContainerSpec)]
+Changes = Annotated[Any, Documented(ContainerChanges)]
+
+
+class LimitsOut(Schema):
+    memory_bytes: int | None
+    cpus: float | None
+    pids: int | None
+
+
+class TimeoutsOut(Schema):
+    start: int
+    ready: int
+    stop: int
+
+
+class ContainerOut(Schema):
+    name: str
+    definition: Annotated[dict[str, Any], Documented(Definition)]
+    description: str
+    autostart: bool
+    protected: bool
+    limits: LimitsOut
+    timeouts: TimeoutsOut
+    state: ContainerState
+    pid: int | None
+    address: str
+    pending: bool
+    revision: int
+    job: int | None
+
+
+class RevisionOut(Schema):
+    number: int
+    user: str | None
+    via: Via
+    created_at: datetime.datetime
+    data: dict[str, Any]
+
+
+class CommandOut(Schema):
+    argv: list[str]
+    exit_code: int | None
+    duration_ms: int | None
+    output: str
+
+
+class StepOut(Schema):
+    container: str
+    action: str
+    state: StepState
+    started_at: datetime.datetime | None
+    ended_at: datetime.datetime | None
+    commands: list[CommandOut]
+
+
+class JobSummary(Schema):
+    id: int
+    operation: Operation
+    targets: list[str]
+    inputs: dict[str, Any]
+    state: JobState
+    reason: str
+    error: str
+    user: str | None
+    via: Via
+    created_at: datetime.datetime
+    started_at: datetime.datetime | None
+    ended_at: datetime.datetime | None
+    retry_of: int | None
+
+
+class JobOut(JobSummary):
+    steps: list[StepOut]
+
+
+class LineOut(Schema):
+    number: int
+    at: datetime.datetime
+    text: str
+
+
+class LogOut(Schema):
+    lines: list[LineOut]
+    state: Annotated[JobState, Field(description="When the job has ended and there are no lines, there will be none")]
+
+
+class LayerOut(Schema):
+    name: str
+    available: bool
+    size: int | None
+    used_by: list[str]
+    created_at: datetime.datetime
+
+
+class PlanStepOut(Schema):
+    container: str
+    action: str
+    reason: str
+
+
+class PlanOut(Schema):
+    operation: Operation
+    targets: list[str]
+    steps: list[PlanStepOut]
+
+
+class JobRef(Schema):
+    job: int
+
+
+class ImportOut(JobRef):
+    containers: list[str]
+
+
+class ContainerPage(Schema):
+    count: int
+    next: str | None
+    results: list[ContainerOut]
+
+
+class RevisionPage(Schema):
+    count: int
+    next: str | None
+    results: list[RevisionOut]
+
+
+class JobPage(Schema):
+    count: int
+    next: str | None
+    results: list[JobSummary]
+
+
+class LayerPage(Schema):
+    count: int
+    next: str | None
+    results: list[LayerOut]
+
+
+class ErrorItem(Schema):
+    field: str
+    message: str
+
+
+class Error(Schema):
+    code: str
+    message: str
+    field: str | None = None
+    errors: list[ErrorItem] | None = None
+
+
+# What every operation may answer beside what it promises.
+ERRORS: Final = {frozenset({400, 401, 403, 404, 409, 422}): Error}

@@ -1,0 +1,116 @@
+"""The closed lists: states, operations, actions. The word in the code is the word on the screen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from containers.domain import states
+
+
+class ContainerState(TextChoices):
+    """LXC's own states (lxc/src/lxc/state.h), and UNKNOWN when LXC does not answer."""
+
+    STOPPED = states.State.STOPPED.value, _("Stopped")
+    STARTING = states.State.STARTING.value, _("Starting")
+    RUNNING = states.State.RUNNING.value, _("Running")
+    STOPPING = states.State.STOPPING.value, _("Stopping")
+    ABORTING = states.State.ABORTING.value, _("Aborting")
+    FREEZING = states.State.FREEZING.value, _("Freezing")
+    FROZEN = states.State.FROZEN.value, _("Frozen")
+    THAWED = states.State.THAWED.value, _("Thawed")
+    UNKNOWN = states.State.UNKNOWN.value, _("Unknown")
+
+
+class JobState(TextChoices):
+    QUEUED = "queued", _("Queued")
+    WAITING = "waiting", _("Waiting")
+    RUNNING = "running", _("In progress")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    ERRORED = "errored", _("Errored")
+    CANCELLED = "cancelled", _("Cancelled")
+    LOST = "lost", _("Lost")
+
+
+# Not begun: a worker may take it, a cancel ends it on the spot.
+PENDING_JOB_STATES: Final = (JobState.QUEUED, JobState.WAITING)
+ACTIVE_JOB_STATES: Final = (*PENDING_JOB_STATES, JobState.RUNNING)
+ENDED_JOB_STATES: Final = (
+    JobState.SUCCEEDED,
+    JobState.FAILED,
+    JobState.ERRORED,
+    JobState.CANCELLED,
+    JobState.LOST,
+)
+
+
+class StepState(TextChoices):
+    PENDING = "pending", _("Waiting")
+    RUNNING = "running", _("In progress")
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    SKIPPED = "skipped", _("Skipped")
+    CANCELLED = "cancelled", _("Cancelled")
+    LOST = "lost", _("Lost")
+
+
+class Operation(TextChoices):
+    """What the root worker can do: nothing else is ever run for a job."""
+
+    CREATE = states.Operation.CREATE.value, _("Create")
+    START = states.Operation.START.value, _("Start")
+    STOP = states.Operation.STOP.value, _("Stop")
+    RESTART = states.Operation.RESTART.value, _("Restart")
+    KILL = states.Operation.KILL.value, _("Kill")
+    FREEZE = states.Operation.FREEZE.value, _("Freeze")
+    UNFREEZE = states.Operation.UNFREEZE.value, _("Unfreeze")
+    EXECUTE = states.Operation.EXECUTE.value, _("Execute")
+    MOUNT = states.Operation.MOUNT.value, _("Mount")
+    UNMOUNT = states.Operation.UNMOUNT.value, _("Unmount")
+    DESTROY = states.Operation.DESTROY.value, _("Destroy")
+    AUTOSTART = states.Operation.AUTOSTART.value, _("Start at boot")
+    SHUTDOWN = states.Operation.SHUTDOWN.value, _("Shut down")
+    TIDY = states.Operation.TIDY.value, _("Tidy up")
+    NETWORK = states.Operation.NETWORK.value, _("Set up network")
+    LAYER_IMPORT = states.Operation.LAYER_IMPORT.value, _("Import layer")
+    LAYER_REMOVE = states.Operation.LAYER_REMOVE.value, _("Remove layer")
+    DEMO = states.Operation.DEMO.value, _("Make demo")
+
+
+# What `plan` answers for and `bulk` accepts: the operations on containers that exist.
+CONTAINER_OPERATIONS: Final = (
+    Operation.START,
+    Operation.STOP,
+    Operation.RESTART,
+    Operation.KILL,
+    Operation.FREEZE,
+    Operation.UNFREEZE,
+    Operation.MOUNT,
+    Operation.UNMOUNT,
+    Operation.DESTROY,
+)
+
+
+class Via(TextChoices):
+    WEB = "web", _("Web")
+    API = "api", _("API")
+    CLI = "cli", _("Command line")
+    BOOT = "boot", _("Boot")
+    APP = "app", _("App")
+    SYSTEM = "system", _("spocweb itself")
+
+
+class Cancel(TextChoices):
+    """How a job was asked to end: after the step that runs, or at once."""
+
+    NO = "", _("No")
+    NEXT = "next", _("Before the next step")
+    NOW = "now", _("Now")
+
+
+class MountKind(TextChoices):
+    DIRECTORY = "directory", _("Directory")
+    FILE = "file", _("File")

@@ -1,0 +1,100 @@
+"""Where everything is on the host (DESIGN: on the host). Pure: paths only, nothing is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from containers.domain import names
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths below the three directories. A name that is not valid never becomes a path: ValueError."""
+
+    data_dir: Path
+    log_dir: Path
+    run_dir: Path
+
+    @property
+    def containers(self) -> Path:
+        """LXC's own path (`-P`)."""
+        return self.data_dir / "containers"
+
+    def container(self, name: str) -> Path:
+        """All that one container has."""
+        return self.containers / names.container_name(name)
+
+    def config(self, name: str) -> Path:
+        """The LXC configuration."""
+        return self.container(name) / "config"
+
+    def rootfs(self, name: str) -> Path:
+        """The mount point of the root filesystem."""
+        return self.container(name) / "rootfs"
+
+    def ephemeral(self, name: str) -> Path:
+        """The overlay's upper directory."""
+        return self.container(name) / "ephemeral"
+
+    def olwork(self, name: str) -> Path:
+        """The overlay's work directory."""
+        return self.container(name) / "olwork"
+
+    def hook_error(self, name: str) -> Path:
+        """Where the hook leaves the reason when it fails: LXC drops what it prints."""
+        return self.container(name) / "hook.error"
+
+    @property
+    def layers(self) -> Path:
+        """All layers."""
+        return self.data_dir / "layers"
+
+    def layer(self, name: str) -> Path:
+        """One part of a root filesystem."""
+        return self.layers / names.layer_name(name)
+
+    @property
+    def volumes(self) -> Path:
+        """All volumes."""
+        return self.data_dir / "volumes"
+
+    def volume(self, name: str) -> Path:
+        """One persistent directory or file."""
+        return self.volumes / names.volume_name(name)
+
+    @property
+    def hosts(self) -> Path:
+        """The hosts file that all containers share."""
+        return self.data_dir / "hosts"
+
+    @property
+    def hook(self) -> Path:
+        """The installed copy of the hook program."""
+        return self.data_dir / "hook.py"
+
+    @property
+    def uploads(self) -> Path:
+        """The only directory that the web process writes files in."""
+        return self.data_dir / "uploads"
+
+    def log(self, name: str) -> Path:
+        """A container's console."""
+        return self.log_dir / f"{names.container_name(name)}.log"
+
+    def lxc_log(self, name: str) -> Path:
+        """What LXC itself says about a container."""
+        return self.run_dir / "lxc" / f"{names.container_name(name)}.log"
+
+    @property
+    def locks(self) -> Path:
+        """All lock files."""
+        return self.run_dir / "locks"
+
+    def lock(self, name: str) -> Path:
+        """The lock of a container."""
+        return self.locks / f"container-{names.container_name(name)}"
+
+    def job_lock(self, job_id: int) -> Path:
+        """The lock that is held as long as a job's process lives."""
+        return self.locks / f"job-{job_id:d}"

@@ -1,0 +1,42 @@
+"""The closed lists that rules and host share; `containers.choices` adds the words on the screen."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """LXC's own states (lxc/src/lxc/state.h), and UNKNOWN when LXC does not answer."""
+
+    STOPPED = "STOPPED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    ABORTING = "ABORTING"
+    FREEZING = "FREEZING"
+    FROZEN = "FROZEN"
+    THAWED = "THAWED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Operation(StrEnum):
+    """What the root worker can do: nothing else is ever run for a job."""
+
+    CREATE = "create"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    KILL = "kill"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    EXECUTE = "execute"
+    MOUNT = "mount"
+    UNMOUNT = "unmount"
+    DESTROY = "destroy"
+    AUTOSTART = "autostart"
+    SHUTDOWN = "shutdown"
+    TIDY = "tidy"
+    NETWORK = "network"
+    LAYER_IMPORT = "layer-import"
+    LAYER_REMOVE = "layer-remove"
+    DEMO = "demo"

@@ -1,0 +1,61 @@
+"""What is asked before something is done with a container: a name, a command, a confirmation."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from containers.domain import names
+
+
+class CloneForm(forms.Form):
+    name = forms.CharField(label=_("Name of the new container"), max_length=63, strip=False)
+
+    def clean_name(self) -> str:
+        try:
+            return names.container_name(self.cleaned_data["name"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class CommandField(forms.CharField):
+    """A command line as a shell would read it, as a list of arguments; nothing in it is expanded."""
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        try:
+            return shlex.split(text)
+        except ValueError as error:
+            raise forms.ValidationError(_("This cannot be split into arguments: %(reason)s."), params={"reason": str(error)}) from error
+
+
+class StartForm(forms.Form):
+    command = CommandField(label=_("Another command, for this run only"), required=False)
+
+
+class ExecuteForm(forms.Form):
+    command = CommandField(label=_("Command"))
+    uid = forms.CharField(label=_("User"), required=False)
+    gid = forms.CharField(label=_("Group"), required=False)
+
+
+class DeleteForm(forms.Form):
+    """`confirm` has to be the container's name; volumes that are not ticked stay."""
+
+    confirm = forms.CharField(label=_("Type the name to confirm"), strip=False)
+    volumes = forms.MultipleChoiceField(label=_("Remove these volumes, too"), required=False)
+
+    def __init__(self, *args: Any, name: str, volumes: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        field = self.fields["volumes"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(volume, volume) for volume in volumes]
+
+    def clean_confirm(self) -> str:
+        if self.cleaned_data["confirm"] != self.name:
+            raise forms.ValidationError(_("That is not the name: type %(name)s."), params={"name": self.name})
+        return self.name

@@ -1,0 +1,96 @@
+"""What lists are asked for in the URL. A value that makes no sense counts as not given: an old link still shows a list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final, Self
+
+from django.http import QueryDict
+from django.utils import timezone
+
+from containers.choices import JobState, Operation
+from containers.querysets import JobQuerySet
+
+MAX_SEARCH: Final = 100
+# Beside the states: all that have not ended.
+ACTIVE: Final = "active"
+
+
+@dataclass(frozen=True)
+class ContainerQuery:
+    search: str = ""
+    state: str = ""
+    pending: bool = False
+    sort: str = "name"
+    page: str = "1"
+
+    @classmethod
+    def of(cls, data: QueryDict, *, states: set[str], sorts: set[str]) -> Self:
+        state, sort = data.get("state", "").lower(), data.get("sort", "")
+        return cls(
+            search=_text(data, "search"),
+            state=state if state in states else "",
+            pending=data.get("pending") == "1",
+            sort=sort if sort in sorts else "name",
+            page=data.get("page", "1"),
+        )
+
+
+@dataclass(frozen=True)
+class JobQuery:
+    operation: str = ""
+    state: str = ""
+    container: str = ""
+    user: str = ""
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def of(cls, data: QueryDict) -> Self:
+        operation, state = data.get("operation", ""), data.get("state", "")
+        return cls(
+            operation=operation if operation in Operation.values else "",
+            state=state if state in JobState.values or state == ACTIVE else "",
+            container=_text(data, "container"),
+            user=_text(data, "user"),
+            since=_date(data, "since"),
+            until=_date(data, "until"),
+        )
+
+    @property
+    def is_filtered(self) -> bool:
+        return self != JobQuery()
+
+    def apply(self, jobs: JobQuerySet) -> JobQuerySet:
+        """Return those of `jobs` that fit; `until` is a whole day in the panel's time zone."""
+        if self.operation:
+            jobs = jobs.filter(operation=self.operation)
+        if self.state:
+            jobs = jobs.active() if self.state == ACTIVE else jobs.filter(state=self.state)
+        if self.container:
+            jobs = jobs.filter(containers__name=self.container)
+        if self.user:
+            jobs = jobs.filter(user_name=self.user)
+        if self.since:
+            jobs = jobs.filter(created_at__gte=_midnight(self.since))
+        if self.until:
+            jobs = jobs.filter(created_at__lt=_midnight(self.until + timedelta(days=1)))
+        return jobs
+
+
+def _text(data: QueryDict, name: str) -> str:
+    return data.get(name, "").replace("\0", "").strip()[:MAX_SEARCH]
+
+
+def _date(data: QueryDict, name: str) -> date | None:
+    try:
+        day = date.fromisoformat(data.get(name, ""))
+    except ValueError:
+        return None
+    # The day after has to exist, too.
+    return day if date(1970, 1, 1) <= day < date(9999, 1, 1) else None
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time()))

@@ -1,0 +1,89 @@
+"""Files that are replaced as a whole or not at all, and trees that are removed without following a link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from containers.host import hook
+
+
+def replace(path: Path, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
+    """Write a file so that everyone sees the old or the new content, also after a power cut."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as stream:
+            os.fchown(stream.fileno(), uid, gid)
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def make_directory(path: Path, *, mode: int, uid: int = 0, gid: int = 0) -> bool:
+    """Make a directory, or give the one that is there its owner and mode; return whether it was made.
+
+    Raises FileExistsError for anything else, a link to a directory included.
+    """
+    made = True
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        made = False
+    directory = _open_directory(path)
+    try:
+        status = os.fstat(directory)
+        if (status.st_uid, status.st_gid) != (uid, gid):
+            os.fchown(directory, uid, gid)
+        if status.st_mode & 0o7777 != mode:
+            os.fchmod(directory, mode)
+    finally:
+        os.close(directory)
+    return made
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory with all that is in it, or a file; what is not there is fine."""
+    try:
+        hook.empty(os.fspath(path))
+        path.rmdir()
+    except NotADirectoryError:
+        path.unlink(missing_ok=True)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        # A link, dangling or not: O_NOFOLLOW.
+        if error.errno != errno.ELOOP:
+            raise
+        path.unlink(missing_ok=True)
+
+
+def install(source: Path, target: Path, *, mode: int) -> bool:
+    """Copy a program into its place unless the same is there; return whether that changed anything."""
+    content = source.read_bytes()
+    with suppress(FileNotFoundError):
+        if target.read_bytes() == content and target.stat().st_mode & 0o7777 == mode:
+            return False
+    replace(target, content, mode=mode)
+    return True
+
+
+def free_bytes(path: Path) -> int:
+    """Return how much more fits on the file system."""
+    return shutil.disk_usage(path).free
+
+
+def _open_directory(path: Path) -> int:
+    try:
+        return os.open(path, hook.OPEN_DIRECTORY)
+    except OSError as error:
+        if error.errno in {errno.ENOTDIR, errno.ELOOP}:
+            raise FileExistsError(errno.EEXIST, "is not a directory", os.fspath(path)) from error
+        raise

@@ -1,0 +1,1 @@
+"""From a row to the host: queue, gate, runner, journal, reaper."""

@@ -1,0 +1,35 @@
+"""What each operation does, one module a family. `HANDLERS` is the closed list of what root can be asked for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from containers.domain.states import Operation
+from containers.jobs.handlers.base import Handler
+from containers.jobs.handlers.containers import ContainerHandler
+from containers.jobs.handlers.demo import DemoHandler
+from containers.jobs.handlers.layers import LayerImportHandler, LayerRemoveHandler
+from containers.jobs.handlers.network import NetworkHandler
+
+__all__ = ["HANDLERS", "Handler"]
+
+HANDLERS: Final[dict[str, type[Handler]]] = {
+    Operation.CREATE: ContainerHandler,
+    Operation.START: ContainerHandler,
+    Operation.STOP: ContainerHandler,
+    Operation.RESTART: ContainerHandler,
+    Operation.KILL: ContainerHandler,
+    Operation.FREEZE: ContainerHandler,
+    Operation.UNFREEZE: ContainerHandler,
+    Operation.EXECUTE: ContainerHandler,
+    Operation.MOUNT: ContainerHandler,
+    Operation.UNMOUNT: ContainerHandler,
+    Operation.DESTROY: ContainerHandler,
+    Operation.AUTOSTART: ContainerHandler,
+    Operation.SHUTDOWN: ContainerHandler,
+    Operation.TIDY: ContainerHandler,
+    Operation.NETWORK: NetworkHandler,
+    Operation.LAYER_IMPORT: LayerImportHandler,
+    Operation.LAYER_REMOVE: LayerRemoveHandler,
+    Operation.DEMO: DemoHandler,
+}

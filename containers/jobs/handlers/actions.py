@@ -1,0 +1,246 @@
+"""What each action of a plan does to one container. Runs in a step's thread: no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+
+from containers.domain.layout import Layout
+from containers.domain.lxc_config import ConfigContext, render
+from containers.domain.plan import Action
+from containers.domain.spec import ContainerSpec
+from containers.domain.states import State
+from containers.domain.text import check_text
+from containers.errors import CommandFailed, HostError, InvalidRequest
+from containers.host import config, directories, rootfs, system
+from containers.host.command import Runner
+from containers.host.lxc import Lxc
+from containers.jobs.messages import Created, Destroyed, Looked, Mounted, Ready, Started, StepRecorder
+
+# A readiness check that is only asked "still ready?" gets this long.
+RECHECK_S: Final = 5
+EXECUTE_TIMEOUT_S: Final = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A container as a step sees it. `spec` is there for the steps that need a valid definition."""
+
+    name: str
+    spec: ContainerSpec | None
+    address: str
+    revision: int
+    digest: str
+    stop_timeout_s: int
+    # To be removed with the container.
+    volumes: tuple[str, ...]
+
+    @property
+    def valid_spec(self) -> ContainerSpec:
+        """The definition. Raises LookupError in a step that the handler did not validate it for."""
+        if self.spec is None:
+            raise LookupError(f"the definition of {self.name} was not validated")
+        return self.spec
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step at work. `inputs` are the job's, for its targets alone."""
+
+    subject: Subject
+    inputs: Mapping[str, Any]
+    layout: Layout
+    runner: Runner
+    recorder: StepRecorder
+    lxc: Lxc
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.subject.name
+
+    def look(self) -> State:
+        """Ask LXC for the state and pass it on to the row."""
+        look = self.lxc.look(self.name)
+        self.recorder.tell(Looked(step=self.recorder.step, look=look))
+        return look.state
+
+
+def is_ready(lxc: Lxc, name: str, command: str) -> bool:
+    """Run a running container's readiness check once."""
+    try:
+        lxc.attach(name, ["/bin/sh", "-c", command], timeout_s=RECHECK_S)
+    except CommandFailed:
+        return False
+    return True
+
+
+def create(task: Task) -> None:
+    """Make the container's directories and volumes and write its configuration; safe to repeat."""
+    _put_in_place(task)
+    task.recorder.tell(Created(step=task.recorder.step))
+
+
+def _put_in_place(task: Task) -> None:
+    spec = task.subject.valid_spec
+    directories.create(task.layout, task.name, idmap_base=settings.IDMAP_BASE)
+    for mount in spec.definition.mount_specs:
+        made = directories.ensure_volume(
+            task.layout,
+            mount.volume,
+            is_file=mount.is_file,
+            uid=settings.IDMAP_BASE + int(spec.definition.uid or 0),
+            gid=settings.IDMAP_BASE + int(spec.definition.gid or 0),
+        )
+        if made:
+            task.recorder.note(f"volume {mount.volume} is new and empty")
+    config.write(task.layout, task.name, render(spec, task.subject.address, _config_context(task.layout)), task.runner)
+
+
+def _config_context(layout: Layout) -> ConfigContext:
+    return ConfigContext(
+        layout=layout,
+        bridge=settings.BRIDGE,
+        subnet=settings.SUBNET,
+        idmap_base=settings.IDMAP_BASE,
+        idmap_size=settings.IDMAP_SIZE,
+        cgroup2=system.has_cgroup2(),
+        apparmor=system.has_apparmor(),
+    )
+
+
+def start(task: Task) -> None:
+    """Start the container and wait until it is ready.
+
+    With a one-off command it runs that in place of its own, and is up as soon as it runs.
+    """
+    command = _arguments(task.inputs["command"]) if task.inputs.get("command") else None
+    _put_in_place(task)
+    task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
+    look = task.lxc.start(task.name, command=command, timeout_s=task.subject.valid_spec.timeouts.start)
+    task.recorder.tell(Started(step=task.recorder.step))
+    task.recorder.tell(Looked(step=task.recorder.step, look=look))
+    if command is None:
+        _await_ready(task, look.state)
+
+
+def _await_ready(task: Task, state: State) -> None:
+    if state != State.RUNNING:
+        raise HostError(
+            f"{task.name} ended right after its start",
+            resolution="Look at its log: what it runs as init should stay in the foreground",
+        )
+    spec = task.subject.valid_spec
+    if spec.definition.ready is not None:
+        task.lxc.wait_ready(task.name, spec.definition.ready, timeout_s=spec.timeouts.ready)
+        task.recorder.tell(Ready(step=task.recorder.step, ready=True))
+
+
+def wait(task: Task) -> None:
+    """Wait until a container that runs already is ready."""
+    _await_ready(task, task.look())
+
+
+def stop(task: Task) -> None:
+    """Ask init to end, kill what is left after the time-out, and wait until nothing of the run remains."""
+    if task.lxc.stop(task.name, timeout_s=task.subject.stop_timeout_s):
+        task.recorder.note(f"did not end within {task.subject.stop_timeout_s} s and was killed")
+    task.look()
+
+
+def kill(task: Task) -> None:
+    """End the container at once."""
+    task.lxc.kill(task.name)
+    task.look()
+
+
+def freeze(task: Task) -> None:
+    """Suspend all processes of the container."""
+    task.lxc.freeze(task.name)
+    task.look()
+
+
+def unfreeze(task: Task) -> None:
+    """Let a frozen container go on, and wait until it is ready."""
+    task.lxc.unfreeze(task.name)
+    _await_ready(task, task.look())
+
+
+def execute(task: Task) -> None:
+    """Run a command in the running container, or start the stopped one for it alone.
+
+    Raises CommandFailed where it ends with anything but 0.
+    """
+    argv = _arguments(task.inputs.get("command"))
+    uid, gid = _identity(task.inputs.get("uid")), _identity(task.inputs.get("gid"))
+    if task.look() == State.STOPPED:
+        _put_in_place(task)
+        task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
+        task.lxc.execute_stopped(task.name, argv, uid=uid, gid=gid, timeout_s=EXECUTE_TIMEOUT_S)
+        task.look()
+        return
+    numbers = task.lxc.resolve_ids(task.name, uid, gid)
+    task.lxc.attach(task.name, argv, uid=numbers[0], gid=numbers[1], timeout_s=EXECUTE_TIMEOUT_S)
+
+
+def mount(task: Task) -> None:
+    """Mount the root filesystem of the stopped container."""
+    _put_in_place(task)
+    rootfs.mount(task.layout, task.name, task.runner)
+    task.recorder.tell(Mounted(step=task.recorder.step, mounted=True))
+
+
+def unmount(task: Task) -> None:
+    """Unmount the root filesystem of the stopped container; nothing happens when it is not mounted."""
+    rootfs.unmount(task.layout, task.name, task.runner)
+    task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
+
+
+def destroy(task: Task) -> None:
+    """Remove all that the host has of the container, whatever is gone already; volumes only if asked for."""
+    directories.destroy(task.layout, task.name, task.runner)
+    for volume in task.subject.volumes:
+        directories.remove_volume(task.layout, volume)
+    task.recorder.tell(Destroyed(step=task.recorder.step))
+
+
+def tidy(task: Task) -> None:
+    """Look again at a container whose job was lost, and remove what an interrupted run left."""
+    if task.look() == State.STOPPED:
+        rootfs.unmount(task.layout, task.name, task.runner)
+        task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
+
+
+def _arguments(value: object) -> Sequence[str]:
+    """Return a command's argument list; the job's row is not trusted to hold one."""
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value) or not value[0]:
+        raise InvalidRequest.of("command", "expected a list of texts, the first one not empty")
+    try:
+        return [check_text(item) for item in value]
+    except ValueError as error:
+        raise InvalidRequest.of("command", str(error)) from error
+
+
+def _identity(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidRequest.of("uid", "expected a text")
+
+
+ACTIONS: Final[Mapping[Action, Callable[[Task], None]]] = {
+    Action.CREATE: create,
+    Action.START: start,
+    Action.WAIT: wait,
+    Action.STOP: stop,
+    Action.KILL: kill,
+    Action.FREEZE: freeze,
+    Action.UNFREEZE: unfreeze,
+    Action.EXECUTE: execute,
+    Action.MOUNT: mount,
+    Action.UNMOUNT: unmount,
+    Action.DESTROY: destroy,
+    Action.TIDY: tidy,
+}

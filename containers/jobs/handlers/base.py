@@ -1,0 +1,108 @@
+"""What all handlers share: a job, its journal, and the way from a plan to the host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import transaction
+
+from containers.choices import StepState
+from containers.domain.layout import Layout
+from containers.domain.plan import PlanStep
+from containers.errors import Cancelled, SpocError
+from containers.host.command import Runner
+from containers.jobs.cancel import CancelWatch
+from containers.jobs.executor import Executor, Outcome
+from containers.jobs.journal import Journal
+from containers.jobs.messages import Mailbox, Message, StepRecorder
+from containers.models import Job
+
+
+class Handler:
+    """One job being worked on. A subclass says what it locks (`scope`), what it does (`steps`) and how (`act`)."""
+
+    concurrency: ClassVar[int] = settings.JOB_CONCURRENCY
+
+    def __init__(self, job: Job, journal: Journal, cancel: CancelWatch) -> None:
+        self.job = job
+        self.journal = journal
+        self.cancel = cancel
+        # What was run before there was a plan, by container: it is recorded with the container's first step.
+        self._early: dict[str, Mailbox] = {}
+        self.layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+
+    def scope(self) -> frozenset[str]:
+        """Return the names of what the job reads or changes: what it locks."""
+        raise NotImplementedError
+
+    def steps(self) -> Sequence[PlanStep]:
+        """Look at rows and host, and return what is to be done. Raises SpocError when it cannot be."""
+        raise NotImplementedError
+
+    def act(self, step: PlanStep, recorder: StepRecorder) -> None:
+        """Do one step; runs in a thread of its own and must not use the database."""
+        raise NotImplementedError
+
+    def keep(self, message: Message) -> None:
+        """Write a fact about a container or layer to its row."""
+
+    def run(self) -> None:
+        """Plan, record the plan, carry it out. Raises what makes the job failed, cancelled or errored."""
+        steps = self.steps()
+        with transaction.atomic():
+            self.journal.plan(steps, self.containers())
+            self.journal.record(self._early_messages(steps))
+        self.journal.publish()
+        executor = Executor(steps, self.act, self._sink, self.cancel, concurrency=self.concurrency)
+        self.conclude(executor.run())
+
+    def containers(self) -> frozenset[str]:
+        """Return the names of the containers that the job is listed under."""
+        return self.scope()
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Turn what became of the steps into the job's outcome."""
+        if outcome.failures:
+            raise _combined(outcome.failures)
+        if outcome.was_cancelled:
+            undone = sum(state == StepState.CANCELLED for state in outcome.states.values())
+            raise Cancelled(f"{self.cancel.reason}; {undone} of {len(outcome.states)} steps were not done")
+
+    def early_recorder(self, container: str) -> StepRecorder:
+        """Return a recorder for the one command that may be run on a container to find out what is to be done."""
+        return StepRecorder(self._early.setdefault(container, Mailbox()), 0, first_command=0)
+
+    def _early_messages(self, steps: Sequence[PlanStep]) -> list[Message]:
+        first = {step.container: step.number for step in reversed(steps)}
+        return [
+            replace(message, step=first[container])
+            for container, mailbox in self._early.items()
+            if container in first
+            for message in mailbox.collect(0)
+        ]
+
+    def runner(self, recorder: StepRecorder) -> Runner:
+        """Return what runs programs for one step."""
+        return Runner(recorder, self.cancel.now)
+
+    def _sink(self, batch: Sequence[Message]) -> None:
+        with transaction.atomic():
+            self.journal.record(batch)
+            for message in batch:
+                self.keep(message)
+        self.journal.publish()
+
+
+def _combined(failures: Sequence[tuple[PlanStep, BaseException]]) -> BaseException:
+    """Return the first bug, or else the first failure with the others' reasons beside it."""
+    for _, error in failures:
+        if not isinstance(error, SpocError):
+            return error
+    first = failures[0][1]
+    if len(failures) == 1 or not isinstance(first, SpocError):
+        return first
+    others = "\n".join(f"{step.container}: {error}" for step, error in failures[1:])
+    return SpocError(first.brief, f"{first.details}\n{others}".strip(), first.resolution)

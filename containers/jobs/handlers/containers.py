@@ -1,0 +1,200 @@
+"""Operations on containers: rows and LXC's word make facts, facts make a plan, the plan is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import singledispatchmethod
+
+from django.conf import settings
+from django.utils import timezone
+
+from containers.choices import StepState
+from containers.domain import names, plan
+from containers.domain.graph import Graph
+from containers.domain.plan import Action, Fact, Plan, PlanStep
+from containers.domain.states import Operation, State
+from containers.errors import InvalidRequest, NotFound
+from containers.host import facts, hosts, network
+from containers.host.command import NullRecorder, Runner
+from containers.host.facts import Look
+from containers.host.lxc import Lxc
+from containers.jobs import messages
+from containers.jobs.handlers import actions
+from containers.jobs.handlers.base import Handler
+from containers.jobs.messages import StepRecorder
+from containers.models import Container, Mount
+from containers.querysets import ContainerQuerySet
+from containers.services import containers, states
+
+# What needs a definition that is valid now; everything else must work on a broken one, too.
+NEEDS_SPEC = frozenset({Action.CREATE, Action.START, Action.EXECUTE, Action.MOUNT, Action.WAIT, Action.UNFREEZE})
+# Operations for which it matters whether what already runs is ready.
+NEEDS_READY = frozenset({Operation.START, Operation.AUTOSTART, Operation.RESTART})
+STARTS = frozenset({Action.START, Action.EXECUTE})
+# Steps after which a container is up, or down on purpose: what failed before is settled, or failed again.
+CHANGES_FAILURE = frozenset({Action.START, Action.WAIT, Action.UNFREEZE, Action.STOP, Action.KILL})
+
+
+class ContainerHandler(Handler):
+    """Any operation on containers; the planner tells them apart."""
+
+    plan: Plan
+    subjects: dict[str, actions.Subject]
+
+    @property
+    def _operation(self) -> Operation:
+        return Operation(self.job.operation)
+
+    def _rows(self) -> ContainerQuerySet:
+        return Container.objects.filter(host=self.job.host_id)
+
+    def targets(self) -> tuple[str, ...]:
+        """Return the names the job is about; what stands in its row is not trusted."""
+        if self._operation == Operation.AUTOSTART:
+            return tuple(self._rows().filter(autostart=True).values_list("name", flat=True))
+        if self._operation == Operation.SHUTDOWN:
+            return tuple(self._rows().values_list("name", flat=True))
+        targets = self.job.targets
+        if not isinstance(targets, list) or not all(isinstance(name, str) for name in targets):
+            raise InvalidRequest.of("targets", "expected a list of names")
+        return tuple(targets)
+
+    def scope(self) -> frozenset[str]:
+        """Return the containers that the planner says are read or changed. Raises NotFound, InvalidRequest."""
+        graph = Graph(self._rows().edges())
+        targets = self.targets()
+        missing = sorted(set(targets) - set(graph.edges))
+        if missing:
+            raise NotFound(f"there is no container {', '.join(missing)}")
+        for name in graph.edges:
+            _check_name(name)
+        return plan.scope(self._operation, targets, graph)
+
+    def steps(self) -> Sequence[PlanStep]:
+        """Look at rows and host and let the planner decide."""
+        graph = Graph(self._rows().edges())
+        targets = self.targets()
+        rows = list(self._rows().filter(name__in=plan.scope(self._operation, targets, graph)).with_definition())
+        self.plan = plan.plan(self._operation, targets, graph, self._facts(rows))
+        self.subjects = {row.name: self._subject(row) for row in rows}
+        return self._with_network(self.plan.steps)
+
+    def _facts(self, rows: Sequence[Container]) -> dict[str, Fact]:
+        looked_at = timezone.now()
+        looks = facts.looks(self.layout, Runner(NullRecorder(), self.cancel.now), [row.name for row in rows])
+        states.record_looks(self.job.host, {name: (look.state, look.pid) for name, look in looks.items()}, looked_at)
+        return {row.name: self._fact(row, looks[row.name]) for row in rows}
+
+    def _fact(self, row: Container, look: Look) -> Fact:
+        return Fact(
+            state=look.state,
+            is_ready=self._is_ready(row) if look.state == State.RUNNING else None,
+            has_ready_check=bool(row.ready),
+            is_mounted=row.is_mounted,
+            autostart=row.autostart,
+        )
+
+    def _is_ready(self, row: Container) -> bool | None:
+        if not row.ready or self._operation not in NEEDS_READY:
+            return None
+        # Whatever the row remembers: a start relies on what is ready now.
+        return actions.is_ready(Lxc(self.layout, self.runner(self.early_recorder(row.name))), row.name, row.ready)
+
+    def _subject(self, row: Container) -> actions.Subject:
+        """Return what a step needs to know of a container; a definition that is used is validated once more."""
+        needs_spec = any(step.container == row.name and step.action in NEEDS_SPEC for step in self.plan.steps)
+        return actions.Subject(
+            name=row.name,
+            spec=containers.spec_of(row) if needs_spec else None,
+            address=row.address,
+            revision=row.revision,
+            digest=row.digest,
+            stop_timeout_s=row.stop_timeout,
+            volumes=self._volumes_to_remove(row),
+        )
+
+    def _volumes_to_remove(self, row: Container) -> tuple[str, ...]:
+        """Return the container's volumes that go with it: only if asked for, and none that another one mounts."""
+        wanted = self.job.inputs.get("volumes")
+        if self._operation != Operation.DESTROY or not isinstance(wanted, list):
+            return ()
+        own = [mount.volume for mount in row.mounts.all() if mount.volume in wanted]
+        others = Mount.objects.filter(container__host=self.job.host_id, volume__in=own)
+        shared = set(others.exclude(container__name__in=self.plan.targets).values_list("volume", flat=True))
+        return tuple(names.volume_name(volume) for volume in own if volume not in shared)
+
+    def _with_network(self, steps: Sequence[PlanStep]) -> Sequence[PlanStep]:
+        """Set the bridge up first where it is missing and something is to be started."""
+        starts = [step.number for step in steps if step.action in STARTS]
+        if not starts or network.has_bridge(settings.BRIDGE):
+            return steps
+        first = PlanStep(0, "", Action.NETWORK, f"there is no bridge {settings.BRIDGE}", ())
+        return [first, *(replace(step, after=(0, *step.after)) if step.number in starts else step for step in steps)]
+
+    def act(self, step: PlanStep, recorder: StepRecorder) -> None:
+        """Do one step of the plan."""
+        runner = self.runner(recorder)
+        if step.action == Action.NETWORK:
+            network.ensure(settings.BRIDGE, settings.SUBNET, runner)
+            return
+        inputs = self.job.inputs if step.container in self.plan.targets else {}
+        task = actions.Task(self.subjects[step.container], inputs, self.layout, runner, recorder, Lxc(self.layout, runner))
+        actions.ACTIONS[step.action](task)
+
+    @singledispatchmethod
+    def keep(self, message: messages.Message) -> None:
+        """Write what a step found or made to the container's row."""
+
+    def _row(self, message: messages.Message) -> ContainerQuerySet:
+        return self._rows().filter(name=self._subject_of(message).name)
+
+    def _subject_of(self, message: messages.Message) -> actions.Subject:
+        return self.subjects[self.journal.step(message.step).container]
+
+    @keep.register
+    def _(self, message: messages.Looked) -> None:
+        name = self._subject_of(message).name
+        states.record_look(self.job.host, name, message.look.state, message.look.pid, message.at)
+
+    @keep.register
+    def _(self, message: messages.Started) -> None:
+        subject = self._subject_of(message)
+        states.mark_started(self.job.host, subject.name, subject.revision, subject.digest)
+
+    @keep.register
+    def _(self, message: messages.Ready) -> None:
+        states.mark_ready(self.job.host, self._subject_of(message).name, ready=message.ready)
+
+    @keep.register
+    def _(self, message: messages.Mounted) -> None:
+        self._row(message).update(is_mounted=message.mounted)
+
+    @keep.register
+    def _(self, message: messages.Created) -> None:
+        self._row(message).update(is_created=True)
+        self._write_hosts()
+
+    @keep.register
+    def _(self, message: messages.Destroyed) -> None:
+        for row in self._row(message):
+            containers.forget(row)
+        self._write_hosts()
+
+    def _write_hosts(self) -> None:
+        hosts.write(self.layout, dict(self._rows().values_list("name", "address")))
+
+    @keep.register
+    def _(self, message: messages.StepEnded) -> None:
+        step = self.journal.step(message.step)
+        if step.action not in CHANGES_FAILURE or message.state not in (StepState.SUCCEEDED, StepState.FAILED):
+            return
+        failure = message.note if message.state == StepState.FAILED else ""
+        states.mark_failure(self.job.host, step.container, failure)
+
+
+def _check_name(name: str) -> None:
+    try:
+        names.container_name(name)
+    except ValueError as error:
+        raise InvalidRequest.of("name", f"{name!r}: {error}") from error

@@ -1,0 +1,49 @@
+"""The demo: a base layer from the host's own busybox, and three containers on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from django.conf import settings
+
+from containers.domain.plan import Action, PlanStep
+from containers.errors import Conflict
+from containers.host import layers
+from containers.jobs import messages
+from containers.jobs.handlers.containers import ContainerHandler
+from containers.jobs.messages import StepRecorder
+from containers.models import Layer
+
+
+class DemoHandler(ContainerHandler):
+    """Builds the layer that the job's input names, then creates the job's containers."""
+
+    def steps(self) -> Sequence[PlanStep]:
+        """Return the building of the layer, unless it is there, and the creation of the containers after it."""
+        self.layer = Layer.objects.get(host=self.job.host_id, name=self.job.inputs["layer"])
+        steps = super().steps()
+        if self.layer.is_available:
+            return steps
+        first = PlanStep(0, "", Action.BUILD, f"layer {self.layer}, from the host's busybox", ())
+        return [first, *(replace(step, after=(0, *step.after)) for step in steps)]
+
+    def act(self, step: PlanStep, recorder: StepRecorder) -> None:
+        """Build the layer or create a container."""
+        if step.action != Action.BUILD:
+            super().act(step, recorder)
+            return
+        runner = self.runner(recorder)
+        try:
+            size = layers.make_busybox(self.layout, runner, self.layer.name, idmap_base=settings.IDMAP_BASE)
+        except Conflict:
+            # Made by a run of this job that was lost before it could say so: a layer is there whole or not at all.
+            size = layers.size(self.layout, runner, self.layer.name)
+        recorder.tell(messages.LayerMade(step=step.number, layer=self.layer.name, size_bytes=size))
+
+    def keep(self, message: messages.Message) -> None:
+        """Write that the layer is there, and all that is known of containers."""
+        if isinstance(message, messages.LayerMade):
+            Layer.objects.filter(pk=self.layer.pk).update(is_available=True, size_bytes=message.size_bytes)
+        else:
+            super().keep(message)

@@ -1,0 +1,118 @@
+"""Import of layers from archives and directories, and their removal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models import ProtectedError
+
+from containers.domain import names
+from containers.domain.plan import Action, PlanStep
+from containers.errors import Conflict, InvalidRequest, NotFound
+from containers.host import imports, layers
+from containers.jobs import messages
+from containers.jobs.handlers.base import Handler
+from containers.jobs.messages import StepRecorder
+from containers.models import Layer
+
+
+class LayerHandler(Handler):
+    """What both jobs on a layer share: its name, its row, its lock."""
+
+    layer: Layer
+
+    def name(self) -> str:
+        """Return the layer's name from the job's row, checked again."""
+        targets = self.job.targets
+        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
+            raise InvalidRequest.of("targets", "expected one layer")
+        try:
+            return names.layer_name(targets[0])
+        except ValueError as error:
+            raise InvalidRequest.of("name", str(error)) from error
+
+    def scope(self) -> frozenset[str]:
+        """Lock the layer."""
+        return frozenset({f"layer:{self.name()}"})
+
+    def containers(self) -> frozenset[str]:
+        """Name no container."""
+        return frozenset()
+
+    def find(self) -> Layer:
+        """Return the layer's row. Raises NotFound."""
+        layer = Layer.objects.filter(host=self.job.host_id, name=self.name()).first()
+        if layer is None:
+            raise NotFound(f"there is no layer {self.name()}")
+        return layer
+
+
+class LayerImportHandler(LayerHandler):
+    """Unpacks an archive or copies a directory into a new layer; nothing of a failed one stays, its row neither."""
+
+    def steps(self) -> Sequence[PlanStep]:
+        """One step: the import."""
+        self.layer = self.find()
+        if self.layer.is_available:
+            raise Conflict(f"layer {self.layer} is there already")
+        return [PlanStep(1, "", Action.IMPORT, f"layer {self.layer}", ())]
+
+    def run(self) -> None:
+        """Import, and forget the layer where that did not succeed."""
+        try:
+            super().run()
+        except BaseException:
+            Layer.objects.filter(host=self.job.host_id, name=self.name(), is_available=False).delete()
+            raise
+        finally:
+            self._remove_upload()
+
+    def _remove_upload(self) -> None:
+        upload = self.job.inputs.get("upload")
+        if upload:
+            imports.remove_upload(self.layout, upload)
+
+    def act(self, step: PlanStep, recorder: StepRecorder) -> None:
+        """Unpack or copy, whichever the source is."""
+        upload, path = self.job.inputs.get("upload"), self.job.inputs.get("path")
+        if upload:
+            source = imports.open_upload(self.layout, upload)
+        elif isinstance(path, str):
+            source = imports.open_source(Path(path), settings.IMPORT_DIRS)
+        else:
+            raise InvalidRequest.of("path", "expected an archive or a directory")
+        size = layers.import_source(
+            self.layout,
+            self.runner(recorder),
+            source,
+            self.layer.name,
+            idmap_base=settings.IDMAP_BASE,
+            idmap_size=settings.IDMAP_SIZE,
+        )
+        recorder.tell(messages.LayerMade(step=step.number, layer=self.layer.name, size_bytes=size))
+
+    def keep(self, message: messages.Message) -> None:
+        """Write that the layer is there."""
+        if isinstance(message, messages.LayerMade):
+            rows = Layer.objects.filter(host=self.job.host_id, name=message.layer)
+            rows.update(is_available=True, size_bytes=message.size_bytes)
+
+
+class LayerRemoveHandler(LayerHandler):
+    """Removes a layer that nothing uses: first its row, so that nothing can begin to use it."""
+
+    def steps(self) -> Sequence[PlanStep]:
+        """One step: the removal. Raises Conflict while the layer is used."""
+        self.layer = self.find()
+        try:
+            self.layer.delete()
+        except ProtectedError as error:
+            users = sorted(self.layer.uses.values_list("container__name", flat=True))
+            raise Conflict(f"layer {self.layer} is used by {', '.join(users)}") from error
+        return [PlanStep(1, "", Action.REMOVE, f"layer {self.layer}", ())]
+
+    def act(self, step: PlanStep, recorder: StepRecorder) -> None:
+        """Remove the layer's directory; one that is gone already is fine."""
+        layers.remove(self.layout, self.runner(recorder), self.name())

@@ -1,0 +1,117 @@
+"""Brings what LXC says of containers into their rows. Reads only: what is to be mended becomes a job.
+
+Events come from lxc-monitor; a full look at the start and every minute corrects what they missed.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+
+from containers.choices import ACTIVE_JOB_STATES, Via
+from containers.domain.layout import Layout
+from containers.domain.states import Operation, State
+from containers.host import events, facts, network, system
+from containers.host.command import NullRecorder, Runner
+from containers.host.lxc import Lxc
+from containers.jobs import reaper
+from containers.models import Container, Host, Job
+from containers.services import jobs, operations, states
+from containers.services.actor import Actor
+
+logger = logging.getLogger(__name__)
+
+REAP_EVERY_S = 2
+LOOK_EVERY_S = 60
+# States in which an init process may exist.
+HAS_PID = frozenset({State.RUNNING, State.FROZEN, State.THAWED})
+
+
+@dataclass(frozen=True)
+class Change:
+    """What lxc-monitor said, and when it was read."""
+
+    name: str
+    state: State
+    at: datetime
+
+
+class Monitor:
+    """The monitor process of one host."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+        self._runner = Runner(NullRecorder(), threading.Event())
+        self._changes: queue.SimpleQueue[Change] = queue.SimpleQueue()
+
+    def serve(self, stop: threading.Event) -> None:
+        """Run until `stop` is set."""
+        threading.Thread(target=self._listen, name="lxc-monitor", daemon=True).start()
+        self._attempt(self._autostart)
+        due = dict.fromkeys((self._look, self._reap), 0.0)
+        while not stop.is_set():
+            self._receive(REAP_EVERY_S)
+            for task, every_s in ((self._look, LOOK_EVERY_S), (self._reap, REAP_EVERY_S)):
+                if time.monotonic() >= due[task]:
+                    self._attempt(task)
+                    due[task] = time.monotonic() + every_s
+
+    def _listen(self) -> None:
+        for name, state in events.iter_changes(self._layout.containers):
+            self._changes.put(Change(name, state, timezone.now()))
+
+    def _receive(self, timeout_s: float) -> None:
+        try:
+            change = self._changes.get(timeout=timeout_s)
+        except queue.Empty:
+            return
+        self._attempt(lambda: self._keep(change))
+
+    def _attempt(self, task: Callable[[], object]) -> None:
+        """Run a task; a database that is away now is asked again at the next tick."""
+        try:
+            task()
+        except DatabaseError:
+            logger.exception("the database does not answer")
+            close_old_connections()
+
+    def _keep(self, change: Change) -> None:
+        pid = Lxc(self._layout, self._runner).look(change.name).pid if change.state in HAS_PID else None
+        states.record_look(self._host, change.name, change.state, pid, change.at)
+
+    def _look(self) -> None:
+        """Ask LXC for every container, and the kernel for the network."""
+        names = list(Container.objects.filter(host=self._host).values_list("name", flat=True))
+        looked_at = timezone.now()
+        looks = facts.looks(self._layout, self._runner, names)
+        states.record_looks(self._host, {name: (look.state, look.pid) for name, look in looks.items()}, looked_at)
+        Host.objects.filter(pk=self._host.pk).update(monitor_seen_at=looked_at)
+        self._check_network()
+
+    def _check_network(self) -> None:
+        if not network.look(settings.BRIDGE, settings.SUBNET):
+            return
+        if not Job.objects.filter(host=self._host, operation=Operation.NETWORK, state__in=ACTIVE_JOB_STATES).exists():
+            jobs.queue(reaper.SYSTEM, Operation.NETWORK, [], {}, [])
+
+    def _reap(self) -> None:
+        reaper.reap(self._host)
+        reaper.ring_pending(self._host)
+
+    def _autostart(self) -> None:
+        """Queue the start of what is to start at boot, once a boot."""
+        boot_id = system.boot_id()
+        if Host.objects.filter(pk=self._host.pk).exclude(boot_id=boot_id).update(boot_id=boot_id) == 0:
+            return
+        if Container.objects.filter(host=self._host, autostart=True).exists():
+            operations.request(Actor(None, Via.BOOT, None), Operation.AUTOSTART, [])

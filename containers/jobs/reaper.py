@@ -1,0 +1,77 @@
+"""Finds jobs whose process vanished and jobs that Redis forgot, from the rows alone."""
+
+from __future__ import annotations
+
+import logging
+
+import redis
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from containers.choices import PENDING_JOB_STATES, JobState, StepState, Via
+from containers.domain.states import Operation
+from containers.host.locks import Locks
+from containers.jobs import queue
+from containers.jobs.journal import Journal
+from containers.models import Container, Host, Job
+from containers.services import jobs
+from containers.services.actor import Actor
+
+logger = logging.getLogger(__name__)
+
+SYSTEM = Actor(None, Via.SYSTEM, None)
+
+
+def reap(host: Host) -> list[Job]:
+    """Mark the running jobs whose process is gone as lost and queue a look at their containers; return them.
+
+    The kernel is asked, not a heartbeat: a job's process holds the job's file lock as long as it lives.
+    """
+    locks = Locks(settings.RUN_DIR)
+    lost = [job for job in Job.objects.running().filter(host=host) if not locks.is_job_alive(job.pk) and _lose(job)]
+    if lost:
+        ring_pending(host)
+    return lost
+
+
+def _lose(job: Job) -> bool:
+    """Write that the job is lost; False when it ended by itself since it was read."""
+    job.refresh_from_db()
+    if job.has_ended:
+        return False
+    logger.warning("job %s is lost: its process is gone", job.pk)
+    with transaction.atomic():
+        job.steps.filter(state=StepState.RUNNING).update(state=StepState.LOST, ended_at=timezone.now())
+        job.steps.filter(state=StepState.PENDING).update(state=StepState.CANCELLED, note="the job was lost")
+        Journal(job).end(JobState.LOST, "its process vanished; the state of its containers was looked up again")
+        _queue_tidy(job)
+    return True
+
+
+def _queue_tidy(job: Job) -> None:
+    if job.operation == Operation.LAYER_IMPORT:
+        # Its layer, if it got as far as to be there, was never announced.
+        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, job.targets, {})
+        return
+    touched = job.containers.values_list("name", flat=True)
+    names = sorted(Container.objects.filter(host=job.host_id, name__in=touched).values_list("name", flat=True))
+    if names and job.operation != Operation.TIDY:
+        jobs.queue(SYSTEM, Operation.TIDY, names, {"after": job.pk}, names)
+
+
+def ring_pending(host: Host) -> int:
+    """Ring for every job that is still to begin, unless entries wait in Redis already; return how many.
+
+    An entry too many is harmless, so nothing is compared: an empty queue means that what is pending was lost.
+    """
+    pending = Job.objects.select_related("host").filter(host=host, state__in=PENDING_JOB_STATES).order_by("id")
+    try:
+        if not pending or queue.rung(host.queue):
+            return 0
+    except redis.RedisError as error:
+        logger.warning("Redis does not answer: %s", error)
+        return 0
+    for job in pending:
+        queue.ring(job)
+    return len(pending)

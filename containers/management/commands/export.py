@@ -1,0 +1,16 @@
+"""Prints all containers as one document."""
+
+from __future__ import annotations
+
+import json
+
+from django.core.management.base import BaseCommand
+
+from containers.services import transfer
+
+
+class Command(BaseCommand):
+    help = "Prints all containers as a JSON document that `import` takes."
+
+    def handle(self, *args: object, **options: object) -> None:
+        self.stdout.write(json.dumps(transfer.export(), indent=2, ensure_ascii=False))

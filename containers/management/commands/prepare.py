@@ -1,0 +1,77 @@
+"""Makes what a panel needs before its processes start: directories, database, the first administrator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+from django.db import connections
+
+from containers.domain.layout import Layout
+from containers.errors import HostError
+from containers.host import directories, stack, system
+from containers.host.command import Runner
+from containers.services import bootstrap
+
+WELCOME = """
+  Sign in as   {user}
+  Password     {password}
+
+  The password is shown this once; `make manage ARGS="changepassword {user}"` sets another.
+"""
+
+
+class Command(BaseCommand):
+    help = "Prepares directories, database and first administrator; safe to repeat."
+    requires_system_checks = []
+
+    def handle(self, *args: object, **options: object) -> None:
+        try:
+            self.take_place()
+            self.prepare()
+        except OSError as error:
+            raise HostError(f"{error.filename or 'The host'}: {error.strerror}") from error
+
+    def take_place(self) -> None:
+        """Refuse where the panel cannot run, with nothing half-made."""
+        stack.require_root()
+        stack.require_lxc()
+        self.uid, self.gid = stack.web_ids(settings.WEB_USER)
+        bridge = Path("/run") / f"spocweb-{settings.BRIDGE}.lock"
+        stack.lock([settings.DATA_DIR / "stack.lock", settings.RUN_DIR / "stack.lock", bridge])
+        stack.check_bind(settings.BIND)
+
+    def prepare(self) -> None:
+        directories.ensure_layout(layout(), web_gid=self.gid, idmap_base=settings.IDMAP_BASE)
+        stack.share_file(settings.DATA_DIR / "secret.key", gid=self.gid)
+        stack.ensure_private_directory(settings.RUN_DIR / "redis", uid=self.uid, gid=self.gid)
+        self.prepare_database()
+
+    def prepare_database(self) -> None:
+        self.ensure_database()
+        call_command("migrate", interactive=False, verbosity=0)
+        found = system.look(Runner())
+        bootstrap.register_host(
+            system=found.name, lxc_version=found.lxc_version, cgroup2=found.has_cgroup2, apparmor=found.has_apparmor
+        )
+        if password := bootstrap.create_first_administrator():
+            self.stdout.write(WELCOME.format(user=bootstrap.ADMINISTRATOR, password=password))
+            self.stdout.flush()
+        connections.close_all()
+        # The last connection, root's, has removed what the web process must not make.
+        self.ensure_database()
+
+    def ensure_database(self) -> None:
+        if database := sqlite_file():
+            stack.ensure_database(database, gid=self.gid)
+
+
+def layout() -> Layout:
+    return Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+
+
+def sqlite_file() -> Path | None:
+    database = settings.DATABASES["default"]
+    return Path(database["NAME"]) if database["ENGINE"] == "django.db.backends.sqlite3" else None

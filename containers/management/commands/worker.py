@@ -1,0 +1,16 @@
+"""The root worker: runs jobs until it is told to stop."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Runs the jobs of this host."
+
+    def handle(self, *args: object, **options: object) -> None:
+        # Imported here: only this command and the monitor may load what touches the host.
+        from containers.jobs.worker import WorkerPool
+
+        WorkerPool(settings.QUEUE, settings.JOB_WORKERS).serve()

@@ -1,0 +1,51 @@
+"""Commands that have host work done: they wait for it, tell its steps as they end, and fail where it failed."""
+
+from __future__ import annotations
+
+import getpass
+from argparse import ArgumentParser
+
+from django.core.management.base import BaseCommand, CommandError
+
+from containers.choices import JobState, Via
+from containers.models import Job, Step
+from containers.services import watch
+from containers.services.actor import Actor
+
+INTERRUPTED = 130
+
+
+def root_actor() -> Actor:
+    """Return who runs the command: no account of the panel, but somebody who is root on the host."""
+    return Actor(None, Via.CLI, None, getpass.getuser())
+
+
+class FollowingCommand(BaseCommand):
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-wait", action="store_true", help="queue the job and do not wait for it")
+
+    def follow(self, job: Job, *, no_wait: bool) -> None:
+        """Wait for `job` unless told otherwise. Raises CommandError where it did not succeed."""
+        self.stdout.write(f"job {job.pk}: {' '.join([job.operation, *job.targets])}")
+        if no_wait:
+            return
+        try:
+            self._follow(job)
+        except KeyboardInterrupt:
+            raise CommandError(f"job {job.pk} goes on", returncode=INTERRUPTED) from None
+        if job.state != JobState.SUCCEEDED:
+            raise CommandError(f"job {job.pk} {job.state}: {job.reason or 'see its page'}")
+        self.stdout.write(f"job {job.pk} succeeded")
+
+    def _follow(self, job: Job) -> None:
+        for progress in watch.follow(job):
+            if progress.job.state == JobState.WAITING:
+                self.stdout.write(f"  waiting: {progress.job.reason}")
+            for step in progress.ended:
+                self.stdout.write(_line(step))
+            self.stdout.flush()
+
+
+def _line(step: Step) -> str:
+    what = f"  {step.state:<10} {step.action} {step.container}".rstrip()
+    return f"{what}: {step.note}" if step.note else what

@@ -1,0 +1,28 @@
+"""What is stored. Data, constraints and derived values that need no query; no processes."""
+
+from __future__ import annotations
+
+from containers.models.audit import Event
+from containers.models.container import Container, Dependency, EnvironmentVariable, LayerUse, Mount, Revision
+from containers.models.host import Host
+from containers.models.image import Layer
+from containers.models.job import Command, Job, JobContainer, Line, Step
+from containers.models.token import ApiToken
+
+__all__ = [
+    "ApiToken",
+    "Command",
+    "Container",
+    "Dependency",
+    "EnvironmentVariable",
+    "Event",
+    "Host",
+    "Job",
+    "JobContainer",
+    "Layer",
+    "LayerUse",
+    "Line",
+    "Mount",
+    "Revision",
+    "Step",
+]

@@ -1,0 +1,68 @@
+"""Reads beyond one line, as named methods. They own what is joined, prefetched and deferred."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, cast
+
+from django.db import models
+
+from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState
+
+if TYPE_CHECKING:
+    from containers.models import Container, Job, Layer
+
+
+class ContainerQuerySet(models.QuerySet["Container"]):
+    def with_definition(self) -> Self:
+        """Load what `Container.definition` reads: four queries more, whatever the number of containers."""
+        return self.prefetch_related(
+            _with_name(self.model, "dependencies", "needs"),
+            _with_name(self.model, "layer_uses", "layer"),
+            "mounts",
+            "environment",
+        )
+
+    def with_dependencies(self) -> Self:
+        return self.prefetch_related("dependencies__needs")
+
+    def search(self, text: str) -> Self:
+        match = models.Q(name__icontains=text) | models.Q(address__contains=text) | models.Q(description__icontains=text)
+        return self.filter(match)
+
+    def edges(self) -> dict[str, tuple[str, ...]]:
+        """Return the graph, {name: names it depends on}, in two queries."""
+        graph: dict[str, list[str]] = {name: [] for name in self.values_list("name", flat=True)}
+        rows = self.filter(dependencies__isnull=False).values_list("name", "dependencies__needs__name")
+        for name, needs in rows.order_by("name", "dependencies__position"):
+            graph[name].append(needs)
+        return {name: tuple(needs) for name, needs in graph.items()}
+
+
+class LayerQuerySet(models.QuerySet["Layer"]):
+    def available(self) -> Self:
+        return self.filter(is_available=True)
+
+    def with_use_count(self) -> Self:
+        return self.annotate(use_count=models.Count("uses"))
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def active(self) -> Self:
+        return self.filter(state__in=ACTIVE_JOB_STATES)
+
+    def pending(self) -> Self:
+        return self.filter(state__in=PENDING_JOB_STATES)
+
+    def running(self) -> Self:
+        return self.filter(state=JobState.RUNNING)
+
+    def with_journal(self) -> Self:
+        """Load steps, commands and lines: three queries more."""
+        return self.prefetch_related("steps__commands__lines")
+
+
+def _with_name(model: type[models.Model], relation: str, of: str) -> models.Prefetch[str]:
+    """Return how to load `relation` joined with the name of what it points to: one query in place of two."""
+    related = model._meta.get_field(relation).related_model
+    rows = cast("type[models.Model]", related)._default_manager
+    return models.Prefetch(relation, rows.select_related(of).only("container", "position", f"{of}__name"))

@@ -1,0 +1,40 @@
+"""Who asks for something, from where, and by which way: a value that every use case takes first."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+
+from containers.choices import Via
+
+
+@dataclass(frozen=True)
+class Actor:
+    """`user` is None where root on the host or spocweb itself acts; `name` then says who."""
+
+    user: User | None
+    via: Via
+    remote_address: str | None = None
+    name: str = ""
+
+    @property
+    def user_name(self) -> str:
+        """Return the name that records keep when the account goes."""
+        return self.user.get_username() if self.user else self.name
+
+
+def of_request(request: HttpRequest, user: User | AnonymousUser, via: Via) -> Actor:
+    """Return who sent `request`; an anonymous user may be passed and is nobody."""
+    known = user if isinstance(user, User) else None
+    return Actor(known, via, _address(request.META.get("REMOTE_ADDR", "")))
+
+
+def _address(text: str) -> str | None:
+    """Return an address that the database takes; over a unix socket there is none."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None

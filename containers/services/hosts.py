@@ -1,0 +1,79 @@
+"""The host whose containers this process serves: the one place, beside the queue's name, that takes it for the only one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from django.conf import settings
+
+from containers.domain import names
+from containers.errors import NotFound
+from containers.models import Container, Host, Job, Layer
+from containers.querysets import ContainerQuerySet, JobQuerySet, LayerQuerySet
+
+# What both databases hold as a key; more would be an error of theirs, not an answer.
+MAX_ID: Final = 2**63 - 1
+
+
+def current() -> Host:
+    """Return the host's row; the first call on a new database makes it."""
+    return Host.objects.get_or_create(name=settings.HOST)[0]
+
+
+def lock() -> Host:
+    """Return the host's row, locked until the transaction ends: graph, addresses and layers change one at a time.
+
+    SQLite has no row locks; there the transaction itself, which is immediate, keeps others out.
+    """
+    current()
+    return Host.objects.select_for_update().get(name=settings.HOST)
+
+
+def containers() -> ContainerQuerySet:
+    """Return the containers of this host."""
+    return Container.objects.filter(host__name=settings.HOST)
+
+
+def layers() -> LayerQuerySet:
+    """Return the layers of this host."""
+    return Layer.objects.filter(host__name=settings.HOST)
+
+
+def jobs() -> JobQuerySet:
+    """Return the jobs of this host."""
+    return Job.objects.filter(host__name=settings.HOST)
+
+
+def get_container(name: str, rows: ContainerQuerySet | None = None) -> Container:
+    """Return the container called `name`, from `rows` if given. Raises NotFound, also for what cannot be a name."""
+    found = (containers() if rows is None else rows).filter(name=name).first() if is_name(names.container_name, name) else None
+    if found is None:
+        raise NotFound(f"There is no container {name[:63]!r}")
+    return found
+
+
+def get_layer(name: str, rows: LayerQuerySet | None = None) -> Layer:
+    """Return the layer called `name`, from `rows` if given. Raises NotFound, also for what cannot be a name."""
+    found = (layers() if rows is None else rows).filter(name=name).first() if is_name(names.layer_name, name) else None
+    if found is None:
+        raise NotFound(f"There is no layer {name[:63]!r}")
+    return found
+
+
+def get_job(job_id: int, rows: JobQuerySet | None = None) -> Job:
+    """Return the job of that id, from `rows` if given. Raises NotFound."""
+    found = (jobs() if rows is None else rows).filter(pk=job_id).first() if 0 < job_id <= MAX_ID else None
+    if found is None:
+        raise NotFound("There is no such job")
+    return found
+
+
+def is_name(rule: Callable[[str], str], text: str) -> bool:
+    """Return whether `rule`, one of `domain.names`, takes `text`."""
+    # What is no name is not looked up: PostgreSQL refuses NUL, SQLite half a surrogate pair.
+    try:
+        rule(text)
+    except ValueError:
+        return False
+    return True

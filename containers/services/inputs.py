@@ -1,0 +1,148 @@
+"""What an operation may be given beside its targets: one form for each, and the worker reads job rows with the same.
+
+Pure: rows and settings stay outside, so that whatever a row says is judged by the rule that judged the request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from containers.domain import names
+from containers.domain.states import Operation
+from containers.domain.text import MAX_COMMAND, MAX_PATH, check_text
+from containers.domain.values import Value
+from containers.errors import FieldError, InvalidRequest
+
+MAX_ARGUMENTS: Final = 256
+MAX_ARGUMENT: Final = MAX_COMMAND
+MAX_TOTAL: Final = 8 * MAX_COMMAND
+MAX_VOLUMES: Final = 100
+
+_IDENTITY_NAME: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
+_IDENTITY_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+_UPLOAD: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
+
+
+def _as_tuple(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise ValueError("must be a list")
+    return tuple(value)
+
+
+def _argument(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return check_text(value, max_length=MAX_ARGUMENT)
+
+
+def _command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if not words:
+        raise ValueError("must not be empty")
+    if sum(len(word) for word in words) > MAX_TOTAL:
+        raise ValueError(f"is longer than {MAX_TOTAL} characters")
+    return words
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32 else value
+
+
+def _identity(value: str) -> str:
+    if not _IDENTITY_NAME.fullmatch(value) and not _IDENTITY_NUMBER.fullmatch(value):
+        raise ValueError("must be a number, or a name of at most 32 letters a-z, digits, '_' and '-'")
+    return value
+
+
+def _path(value: str) -> str:
+    check_text(value, max_length=MAX_PATH)
+    path = PurePosixPath(value)
+    if not value.startswith("/") or str(path) != value or ".." in path.parts:
+        raise ValueError("must be an absolute path without '.', '..' and needless slashes")
+    return value
+
+
+def _upload(value: str) -> str:
+    if not _UPLOAD.fullmatch(value):
+        raise ValueError("is not the name of an upload")
+    return value
+
+
+Argument = Annotated[str, AfterValidator(_argument)]
+CommandWords = Annotated[
+    tuple[Argument, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_ARGUMENTS), AfterValidator(_command)
+]
+Identity = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_identity)]
+VolumeName = Annotated[str, AfterValidator(names.volume_name)]
+VolumeNames = Annotated[tuple[VolumeName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_VOLUMES)]
+
+
+class Inputs(Value):
+    """Nothing at all: what most operations take."""
+
+    def export(self) -> dict[str, Any]:
+        """Return what a job's row keeps: the keys that are given."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class StartInputs(Inputs):
+    """A command instead of the definition's, for this run and the asked-for container alone."""
+
+    command: CommandWords | None = None
+
+
+class ExecuteInputs(Inputs):
+    """What to run in the container and as whom: numbers, or names that the container knows."""
+
+    command: CommandWords
+    uid: Identity | None = None
+    gid: Identity | None = None
+
+
+class DestroyInputs(Inputs):
+    """The volumes to remove with the containers; all others stay."""
+
+    volumes: VolumeNames = ()
+
+
+class LayerImportInputs(Inputs):
+    """Where a layer comes from: a path on the server, or an upload by its generated name."""
+
+    path: Annotated[str, AfterValidator(_path)] | None = None
+    upload: Annotated[str, AfterValidator(_upload)] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.path is None) == (self.upload is None):
+            raise ValueError("needs a path or an archive, and not both")
+        return self
+
+
+FORMS: Final[Mapping[Operation, type[Inputs]]] = {
+    Operation.START: StartInputs,
+    Operation.EXECUTE: ExecuteInputs,
+    Operation.DESTROY: DestroyInputs,
+    Operation.LAYER_IMPORT: LayerImportInputs,
+}
+
+
+def parse(operation: Operation, data: object, *, idmap_size: int) -> Inputs:
+    """Return the inputs of `operation`. Raises InvalidRequest with every refused value."""
+    inputs = FORMS.get(operation, Inputs).validate_as(data, field="")
+    if isinstance(inputs, ExecuteInputs):
+        _check_identities(inputs, idmap_size)
+    return inputs
+
+
+def _check_identities(inputs: ExecuteInputs, idmap_size: int) -> None:
+    errors = tuple(
+        FieldError(field, f"must be a name, or a number from 0 to {idmap_size - 1}")
+        for field, value in (("uid", inputs.uid), ("gid", inputs.gid))
+        if value is not None and value.isdecimal() and int(value) >= idmap_size
+    )
+    if errors:
+        raise InvalidRequest.all(errors)

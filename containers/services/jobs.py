@@ -1,0 +1,65 @@
+"""Jobs as rows: queued, cancelled, asked for once more. What a job does stands in `containers.jobs`."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from containers.choices import PENDING_JOB_STATES, Cancel, JobState
+from containers.domain.states import Operation
+from containers.errors import Conflict
+from containers.models import Job
+from containers.services import access, audit, events, layers, operations
+from containers.services.actor import Actor
+from containers.services.queue import queue
+
+__all__ = ["cancel", "queue", "retry"]
+
+
+def cancel(actor: Actor, job: Job, how: Cancel) -> Job:
+    """Ask for the end of `job`: at once where it has not begun, otherwise before its next step, or now.
+
+    Repeating it is safe; `now` after `next` hurries, `next` after `now` changes nothing. Raises Conflict when it has ended.
+    """
+    access.require(actor, "operate")
+    with transaction.atomic():
+        is_cancelled = _cancel_pending(actor, job, how) or _cancel_running(job, how)
+        job.refresh_from_db()
+        if not is_cancelled:
+            raise Conflict(f"Job {job.pk} has ended already: it is {job.state}")
+        audit.record(actor, "job.cancel", f"job {job.pk}", {"how": how}, job)
+        events.publish_job(job)
+    return job
+
+
+def retry(actor: Actor, job: Job) -> Job:
+    """Ask for the same once more; the new job points to the old one.
+
+    Judged as if it were asked for now. Raises Conflict while `job` has not ended, and what the operation itself raises.
+    """
+    access.require(actor, "operate")
+    if not job.has_ended:
+        raise Conflict(f"Job {job.pk} has not ended yet: it is {job.state}")
+    operation = Operation(job.operation)
+    if operation in operations.REQUESTED:
+        return operations.request(actor, operation, job.targets, job.inputs, retry_of=job)
+    if operation == Operation.LAYER_IMPORT:
+        return layers.repeat_import(actor, job)
+    return queue(actor, operation, job.targets, job.inputs, _containers(job), host=job.host, retry_of=job)
+
+
+def _containers(job: Job) -> list[str]:
+    return list(job.containers.values_list("name", flat=True))
+
+
+def _cancel_pending(actor: Actor, job: Job, how: Cancel) -> bool:
+    reason = f"cancelled by {actor.user_name or actor.via} before it began"
+    pending = Job.objects.filter(pk=job.pk, state__in=PENDING_JOB_STATES)
+    return pending.update(state=JobState.CANCELLED, cancel=how, reason=reason, ended_at=timezone.now()) == 1
+
+
+def _cancel_running(job: Job, how: Cancel) -> bool:
+    running = Job.objects.filter(pk=job.pk, state=JobState.RUNNING)
+    if how == Cancel.NEXT and running.filter(cancel=Cancel.NOW).exists():
+        return True
+    return running.update(cancel=how) == 1

@@ -1,0 +1,111 @@
+"""Layers as rows, and the jobs that import and remove them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.db import transaction
+
+from containers.domain import names
+from containers.domain.states import Operation
+from containers.errors import Conflict, InvalidRequest
+from containers.models import Job, Layer, LayerUse
+from containers.services import access, audit, hosts, inputs
+from containers.services.actor import Actor
+from containers.services.queue import queue
+
+
+def request_import(
+    actor: Actor, name: str, *, path: str | None = None, upload: str | None = None, retry_of: Job | None = None
+) -> Job:
+    """Queue the import of a layer from `path`, an archive or a directory on the server, or from a stored upload.
+
+    The layer's row is written at once, so that the name is taken; it can be used when the job has succeeded.
+    Raises InvalidRequest, and Conflict when there is such a layer.
+    """
+    access.require(actor, "operate")
+    _check_name(name)
+    given = {key: value for key, value in (("path", path), ("upload", upload)) if value is not None}
+    parsed = inputs.parse(Operation.LAYER_IMPORT, given, idmap_size=settings.IDMAP_SIZE)
+    if path is not None:
+        _check_directory(path)
+    with transaction.atomic():
+        host = hosts.lock()
+        if Layer.objects.filter(host=host, name=name).exists():
+            raise Conflict(f"There is a layer {name} already")
+        Layer.objects.create(host=host, name=name)
+        job = queue(actor, Operation.LAYER_IMPORT, [name], parsed.export(), host=host, retry_of=retry_of)
+        audit.record(actor, "layer.import", name, parsed.export(), job)
+    return job
+
+
+def request_import_of(actor: Actor, name: str, upload: UploadedFile[Any]) -> Job:
+    """Keep an uploaded archive and queue its import; where that is refused, nothing of it stays."""
+    access.require(actor, "operate")
+    stored = store_upload(upload)
+    try:
+        return request_import(actor, name, upload=stored)
+    except BaseException:
+        discard_upload(stored)
+        raise
+
+
+def repeat_import(actor: Actor, job: Job) -> Job:
+    """Queue once more the import that `job` was. Raises Conflict when the uploaded file is gone: every import removes it."""
+    upload = job.inputs.get("upload")
+    if upload and not _upload_path(str(upload)).is_file():
+        raise Conflict("The uploaded archive is gone", resolution="Upload it again.")
+    (name,) = job.targets
+    return request_import(actor, name, path=job.inputs.get("path"), upload=upload, retry_of=job)
+
+
+def request_remove(actor: Actor, layer: Layer) -> Job:
+    """Queue the removal of a layer. Raises Conflict naming the containers that use it."""
+    access.require(actor, "operate")
+    uses = LayerUse.objects.filter(layer=layer).order_by("container__name")
+    if users := list(uses.values_list("container__name", flat=True)):
+        raise Conflict(f"The layer {layer.name} is used by {', '.join(users)}")
+    job = queue(actor, Operation.LAYER_REMOVE, [layer.name], {}, host=layer.host)
+    audit.record(actor, "layer.remove", layer.name, {}, job)
+    return job
+
+
+def store_upload(upload: UploadedFile[Any]) -> str:
+    """Keep an uploaded archive for the worker, under a generated name that is returned; nothing of its own name stays."""
+    name = secrets.token_hex(16)
+    target = _upload_path(name)
+    if isinstance(upload, TemporaryUploadedFile):
+        # It lies in the same directory already: no second copy of what may be gigabytes.
+        Path(upload.temporary_file_path()).rename(target)
+        return name
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, settings.FILE_UPLOAD_PERMISSIONS), "wb") as stream:
+        for chunk in upload.chunks():
+            stream.write(chunk)
+    return name
+
+
+def discard_upload(name: str) -> None:
+    """Remove a stored upload for which no job could be queued; one that is gone is fine."""
+    _upload_path(name).unlink(missing_ok=True)
+
+
+def _upload_path(name: str) -> Path:
+    return Path(settings.MEDIA_ROOT) / name
+
+
+def _check_name(name: str) -> None:
+    try:
+        names.layer_name(name)
+    except ValueError as error:
+        raise InvalidRequest.of("name", str(error)) from error
+
+
+def _check_directory(path: str) -> None:
+    """Refuse early what the worker refuses when it opens the path, following no links."""
+    if not any(Path(path).is_relative_to(directory) for directory in settings.IMPORT_DIRS):
+        raise InvalidRequest.of("path", f"must be below {', '.join(map(str, settings.IMPORT_DIRS))}")

@@ -1,0 +1,225 @@
+"""Template tags of all pages: icons, states, times and amounts. A state is shown by `state` and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from containers.choices import Via
+from containers.models import Job, Step
+from containers.forms import amounts
+from containers.views import spans, states, wording
+from containers.views.activities import Shown
+
+register = template.Library()
+
+# With this a live page asks for single rows of what it shows.
+ROW_PARAMETER: Final = "row"
+
+Stateful = Shown | Job | Step
+
+
+@cache
+def _sprite() -> str:
+    return static("icons/sprite.svg")
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A line icon, which says nothing that is not said in words beside it."""
+    return format_html('<svg class="sw-i" aria-hidden="true"><use href="{}#i-{}"></use></svg>', _sprite(), name)
+
+
+@register.simple_tag
+def glyph(name: str, turns: bool = False) -> SafeString:
+    """A state's shape."""
+    return format_html(
+        '<svg class="sw-g{}" fill="currentColor" aria-hidden="true"><use href="{}#s-{}"></use></svg>',
+        " sw-turn" if turns else "",
+        _sprite(),
+        name,
+    )
+
+
+@register.simple_tag
+def badge(shown: states.Badge, size: str = "") -> SafeString:
+    """A state as word, shape and ink; `size` is "lg" in the head of a page."""
+    loud = " sw-state-lg" if size == "lg" else " sw-state-loud" if shown.is_loud else ""
+    shape = glyph(shown.glyph, shown.turns)
+    return format_html('<span class="sw-state sw-{}{}">{}{}</span>', shown.ink, loud, shape, shown.word)
+
+
+@register.simple_tag
+def state(of: Stateful, size: str = "") -> SafeString:
+    """The state of a container (as `activities.show` returns it), a job or a step."""
+    return badge(_shown(of), size)
+
+
+@register.simple_tag
+def state_glyph(of: Stateful) -> SafeString:
+    """The same state where only a shape fits; the word follows for those who do not see it."""
+    shown = _shown(of)
+    return format_html(
+        '<span class="sw-{}"><span class="sw-ink">{}</span></span><span class="visually-hidden">{}: </span>',
+        shown.ink,
+        glyph(shown.glyph, shown.turns),
+        shown.word,
+    )
+
+
+@register.filter
+def ink(of: Stateful) -> str:
+    return _shown(of).ink
+
+
+def _shown(of: Stateful) -> states.Badge:
+    if isinstance(of, Shown):
+        return of.badge
+    return states.JOB_BADGES[of.state] if isinstance(of, Job) else states.STEP_BADGES[of.state]
+
+
+@register.filter
+def age(moment: datetime | None) -> SafeString | str:
+    """How long ago, kept counting by the page."""
+    return spans.age(moment) if moment else ""
+
+
+@register.filter
+def up_time(moment: datetime | None) -> SafeString | str:
+    return spans.up_time(moment) if moment else ""
+
+
+@register.filter
+def running_time(moment: datetime | None) -> SafeString | str:
+    """How long something has been running, kept counting by the second."""
+    return spans.running_time(moment) if moment else ""
+
+
+@register.filter
+def took(of: Job | Step) -> SafeString | str:
+    """How long a job or step took, or has taken so far."""
+    if of.started_at is None:
+        return "–"
+    if of.ended_at is None:
+        return spans.running_time(of.started_at)
+    return spans.duration((of.ended_at - of.started_at).total_seconds())
+
+
+@register.filter
+def milliseconds(value: int | None) -> str:
+    return "" if value is None else spans.duration(value / 1000)
+
+
+@register.filter
+def stamp(moment: datetime | None) -> str:
+    """A time in a record: the day unless it is today, and to the second."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    clock = local.strftime("%H:%M:%S")
+    return clock if local.date() == timezone.localdate() else f"{date_format(local, 'j M Y')}, {clock}"
+
+
+@register.filter
+def clock(moment: datetime) -> str:
+    """A time beside a line of output."""
+    return timezone.localtime(moment).strftime("%H:%M:%S.%f")[:-4]
+
+
+@register.filter
+def size(value: int | None) -> str:
+    return "–" if value is None else amounts.size(value)
+
+
+@register.filter
+def command_line(argv: Iterable[Any]) -> str:
+    return shlex.join(map(str, argv))
+
+
+@register.filter
+def title(job: Job) -> str:
+    return wording.job_title(job)
+
+
+@register.filter
+def inputs(job: Job) -> str:
+    return wording.inputs_in_short(job.inputs)
+
+
+@register.filter
+def names(values: list[str]) -> str:
+    return wording.names_in_short(values)
+
+
+@register.filter
+def via(value: str) -> str:
+    """By which way somebody came, in the middle of a sentence."""
+    return str(Via(value).label).lower() if value != Via.API and value in Via.values else value.upper()
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """A value of a definition on one line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@register.simple_tag(takes_context=True)
+def current(context: template.Context, *sections: str) -> SafeString | str:
+    """Mark the navigation's entry of the page that is shown."""
+    return SafeString('aria-current="page"') if context.get("section") in sections else ""
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """The list's own query string with some parameters changed, from its first page; "" takes one out."""
+    return _query(context, {"page": "", **changes})
+
+
+@register.simple_tag(takes_context=True)
+def page_query(context: template.Context, number: int) -> str:
+    return _query(context, {"page": number})
+
+
+def _query(context: template.Context, changes: dict[str, Any]) -> str:
+    parameters = context["request"].GET.copy()
+    parameters.pop(ROW_PARAMETER, None)
+    for key, value in changes.items():
+        parameters.pop(key, None)
+        if value != "":
+            parameters[key] = str(value)
+    return f"?{parameters.urlencode()}"
+
+
+@register.simple_tag
+def time_words() -> SafeString:
+    """The words of spans for the script that keeps them counting; data, so the content policy does not mind it."""
+    words = {
+        "now": _("now"),
+        "ago": _("%(span)s ago") % {"span": "%s"},
+        "s": _("%d s").replace("%d", "%s"),
+        "min": _("%d min").replace("%d", "%s"),
+        "h": _("%d h").replace("%d", "%s"),
+        "d": _("%d d").replace("%d", "%s"),
+        "min_s": _("%(minutes)d min %(seconds)d s") .replace("X","X"),
+        "h_min": _("%(hours)d h %(minutes)d min") .replace("X","X"),
+        "d_h": _("%(days)d d %(hours)d h") .replace("X","X"),
+    }
+    return json_script(words, "time-words")
+
+
+@register.filter
+def row_name(field: str) -> str:
+    """Which row of a definition an error is about: "PATH" of "definition.env.PATH"."""
+    return ".".join(field.split(".")[2:])

@@ -1,0 +1,123 @@
+"""The addresses of the pages. Names of containers stand below /containers/ only, so that no page shadows one."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path, register_converter
+from django.views.generic import RedirectView
+
+from containers.choices import CONTAINER_OPERATIONS, Operation
+from containers.views import (
+    account,
+    container,
+    containers,
+    definition,
+    history,
+    jobs,
+    layers,
+    operations,
+    rights,
+    shell,
+    transfer,
+)
+
+
+class NameConverter:
+    """A container's name."""
+
+    regex = "[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class LayerConverter(NameConverter):
+    regex = "[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"
+
+
+class OperationConverter:
+    """What a click can do to containers, deleting apart, which has a page of its own."""
+
+    regex = "|".join(operation.value for operation in CONTAINER_OPERATIONS if operation != Operation.DESTROY)
+
+    def to_python(self, value: str) -> Operation:
+        return Operation(value)
+
+    def to_url(self, value: str) -> str:
+        return Operation(value).value
+
+
+class NumberConverter:
+    """A number that a database key can be."""
+
+    regex = "[0-9]{1,18}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(NameConverter, "container")
+register_converter(LayerConverter, "layer")
+register_converter(OperationConverter, "operation")
+register_converter(NumberConverter, "number")
+
+account_urls: Final = [
+    path("sign-in/", LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True), name="sign-in"),
+    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("theme/", account.theme, name="theme"),
+]
+
+container_urls: Final = [
+    path("containers/", containers.container_list, name="container-list"),
+    path("new/", definition.create, name="container-create"),
+    path("new/preview/", definition.preview, name="container-create-preview"),
+    path("bulk/", operations.bulk, name="container-bulk"),
+    path("import/", transfer.import_page, name="import"),
+    path("export/", transfer.export, name="export"),
+    path("demo/", operations.demo, name="demo"),
+    path("containers/<container:name>/", container.overview, name="container-detail"),
+    path("containers/<container:name>/menu/", containers.menu, name="container-menu"),
+    path("containers/<container:name>/definition/", definition.edit, name="container-definition"),
+    path("containers/<container:name>/definition/preview/", definition.preview, name="container-preview"),
+    path("containers/<container:name>/config/", container.config, name="container-config"),
+    path("containers/<container:name>/log/", container.log, name="container-log"),
+    path("containers/<container:name>/jobs/", container.jobs, name="container-jobs"),
+    path("containers/<container:name>/history/", history.history, name="container-history"),
+    path("containers/<container:name>/history/<number:number>/restore/", history.restore, name="container-restore"),
+    path("containers/<container:name>/export/", container.export, name="container-export"),
+    path("containers/<container:name>/clone/", definition.clone, name="container-clone"),
+    path("containers/<container:name>/delete/", operations.delete, name="container-delete"),
+    path("containers/<container:name>/execute/", operations.execute, name="container-execute"),
+    path("containers/<container:name>/<operation:operation>/", operations.operate, name="container-operate"),
+]
+
+job_urls: Final = [
+    path("jobs/", jobs.job_list, name="job-list"),
+    path("jobs/<number:number>/", jobs.job_detail, name="job-detail"),
+    path("jobs/<number:number>/record/", jobs.job_text, name="job-record"),
+    path("jobs/<number:number>/cancel/", jobs.cancel, name="job-cancel"),
+    path("jobs/<number:number>/retry/", jobs.retry, name="job-retry"),
+]
+
+layer_urls: Final = [
+    path("layers/", layers.layer_list, name="layer-list"),
+    path("layers/<layer:name>/remove/", layers.remove, name="layer-remove"),
+]
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="container-list"), name="home"),
+    path("strip/", shell.strip, name="strip"),
+    path("operations/", rights.operations, name="operations"),
+    *account_urls,
+    *container_urls,
+    *job_urls,
+    *layer_urls,
+]

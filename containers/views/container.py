@@ -1,0 +1,97 @@
+"""One container: overview, LXC configuration, log and jobs. Definition and history have modules of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from containers.errors import InvalidRequest
+from containers.services import configs, hosts, logs, specs
+from containers.templatetags.spocweb import ROW_PARAMETER
+from containers.views import activities, differences
+from containers.views.access import Request, get_container
+from containers.views.jobs import page_of
+from containers.views.page import ContainerPage
+
+LAST_JOBS = 5
+LOG_BYTES = 64 * 1024
+WHOLE_LOG_BYTES = 1024 * 1024
+
+
+@require_GET
+@login_required
+def overview(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "view")
+    page = ContainerPage.load(request, container, "overview")
+    jobs = hosts.jobs().filter(containers__name=name)[:LAST_JOBS]
+    context = page.context | {
+        "pending": differences.pending(container),
+        "needs": _neighbours(page.graph.needs(name)),
+        "needed_by": _neighbours(page.graph.needed_by(name)),
+        "jobs": jobs,
+    }
+    is_live = ROW_PARAMETER in request.GET
+    return render(request, "containers/_overview_live.html" if is_live else "containers/overview.html", context)
+
+
+@require_GET
+@login_required
+def config(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "view")
+    page = ContainerPage.load(request, container, "config")
+    try:
+        lines = [line.partition(" = ") for line in configs.preview(container).splitlines()]
+    except InvalidRequest as error:
+        return render(request, "containers/config.html", page.context | {"error": error}, status=error.status)
+    return render(request, "containers/config.html", page.context | {"lines": lines})
+
+
+@require_GET
+@login_required
+def log(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "view")
+    if "download" in request.GET:
+        return _attachment(logs.tail(name, WHOLE_LOG_BYTES), "text/plain; charset=utf-8", f"{name}.log")
+    text = logs.tail(name, LOG_BYTES)
+    context: dict[str, Any] = {"log": text, "log_bytes": LOG_BYTES, "container": container}
+    if request.htmx:
+        return render(request, "containers/_log.html", context)
+    return render(request, "containers/log.html", ContainerPage.load(request, container, "log").context | context)
+
+
+@require_GET
+@login_required
+def jobs(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "view")
+    page = ContainerPage.load(request, container, "jobs")
+    context = {"jobs": page_of(request, hosts.jobs().filter(containers__name=name)), "job_url": "container-jobs"}
+    return render(request, "containers/jobs.html", page.context | context)
+
+
+@require_GET
+@login_required
+def export(request: Request, name: str) -> HttpResponse:
+    """One container as a document that the import takes."""
+    container = get_container(request, name, "view")
+    data = specs.data_of(container)
+    document: dict[str, Any] = {"containers": {name: data.pop("definition")}}
+    del data["name"]
+    if data:
+        document["settings"] = {name: data}
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return _attachment(f"{text}\n", "application/json", f"{name}.json")
+
+
+def _attachment(text: str, content_type: str, filename: str) -> HttpResponse:
+    # A container's name is made of letters, digits and "-" only.
+    return HttpResponse(text, content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{filename}"'})
+
+
+def _neighbours(names: tuple[str, ...]) -> list[activities.Shown]:
+    rows = hosts.containers().filter(name__in=names).select_related("last_job")
+    return activities.show(rows) if names else []

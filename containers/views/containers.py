@@ -1,0 +1,43 @@
+"""The list of containers, and the menu of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from containers.forms.queries import ContainerQuery
+from containers.services import access
+from containers.templatetags.spocweb import ROW_PARAMETER
+from containers.views import activities, rows, states
+from containers.views.access import Request, get_container, require
+from containers.views.listing import SORTS, Listing
+
+
+@require_GET
+@login_required
+def container_list(request: Request) -> HttpResponse:
+    require(request, "view")
+    query = ContainerQuery.of(request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts=set(SORTS))
+    listing = Listing(query)
+    names = request.GET.getlist(ROW_PARAMETER)
+    shown = listing.only(names) if names else listing.page.object_list
+    context: dict[str, Any] = {
+        "section": "containers",
+        "listing": listing,
+        "rows": rows.render(shown, may_operate=access.may_operate(request.user)),
+        "sorts": SORTS,
+        "sort_label": SORTS[query.sort],
+    }
+    template = "containers/_rows.html" if names else "containers/_list.html" if request.htmx else "containers/list.html"
+    return render(request, template, context)
+
+
+@require_GET
+@login_required
+def menu(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "view")
+    return render(request, "containers/_menu.html", {"shown": activities.show([container])[0], "container": container})

@@ -1,0 +1,125 @@
+"""Making, changing and cloning a definition. Saving never touches the host; "save and apply" leads to the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from containers.choices import ContainerState, Operation
+from containers.domain.spec import ContainerSpec
+from containers.errors import Conflict, InvalidRequest, SpocError
+from containers.forms.actions import CloneForm
+from containers.forms.container import ContainerForm
+from containers.models import Container
+from containers.services import containers, specs
+from containers.views.access import Request, actor_of, get_container, require
+from containers.views.editor import Editor
+from containers.views.page import ContainerPage
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def create(request: Request) -> HttpResponse:
+    require(request, "operate")
+    form = ContainerForm(_data(request))
+    container = _save(form, partial(_create, request))
+    if container is not None:
+        return _saved(request, container)
+    context = {"section": "containers", "editor": Editor(form)}
+    return render(request, "containers/create.html", context, status=_status(form))
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def edit(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "view" if request.method == "GET" else "operate")
+    form = ContainerForm(_data(request), saved=specs.data_of(container), revision=container.revision)
+    saved = _save(form, partial(_update, request, container, form))
+    if saved is not None:
+        return _saved(request, saved)
+    page = ContainerPage.load(request, container, "definition")
+    context = page.context | {"editor": Editor(form, container)}
+    return render(request, "containers/definition.html", context, status=_status(form))
+
+
+@require_POST
+@login_required
+def preview(request: Request, name: str = "") -> HttpResponse:
+    """What the form would save, as text, and what saving it would do."""
+    require(request, "operate")
+    container = get_container(request, name, "operate") if name else None
+    form = ContainerForm(request.POST, saved=specs.data_of(container) if container else None)
+    form.to_spec()
+    return render(request, "containers/_editor_side.html", {"editor": Editor(form, container)})
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def clone(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "operate")
+    form = CloneForm(_data(request))
+    if form.is_bound and form.is_valid():
+        try:
+            made, _job = containers.clone_container(actor_of(request), container, form.cleaned_data["name"])
+        except SpocError as error:
+            form.add_error("name", str(error))
+        else:
+            messages.success(request, _("%(name)s is a copy of %(of)s. Look it over before you start it.") % {"name": made, "of": name})
+            return redirect(made)
+    page = ContainerPage.load(request, container, "")
+    return render(request, "containers/clone.html", page.context | {"form": form}, status=422 if form.errors else 200)
+
+
+def _data(request: Request) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
+
+
+def _save(form: ContainerForm, write: Callable[[ContainerSpec], Container]) -> Container | None:
+    """Write what the form says; None where there is nothing to write, or with the reason in the form."""
+    if not form.is_bound or form.is_row_change:
+        return None
+    spec = form.to_spec()
+    if spec is None:
+        return None
+    try:
+        return write(spec)
+    except InvalidRequest as error:
+        form.refuse(error.errors)
+    except SpocError as error:
+        form.add_error(None, str(error))
+        form.is_overtaken = isinstance(error, Conflict)
+    return None
+
+
+def _create(request: Request, spec: ContainerSpec) -> Container:
+    container, job = containers.create_container(actor_of(request), spec)
+    text = _("%(name)s is saved. Job %(job)d makes its directories.") % {"name": spec.name, "job": job.pk}
+    messages.success(request, text)
+    return container
+
+
+def _update(request: Request, container: Container, form: ContainerForm, spec: ContainerSpec) -> Container:
+    changes = {key: value for key, value in spec.model_dump(mode="json").items() if key != "name"}
+    saved = containers.update_container(
+        actor_of(request), container, changes, expected_revision=form.cleaned_data.get("revision") or container.revision
+    )
+    messages.success(request, _("%(name)s is saved as revision %(number)d.") % {"name": saved, "number": saved.revision})
+    return saved
+
+
+def _saved(request: Request, container: Container) -> HttpResponse:
+    if request.POST.get("then") != "apply":
+        return redirect(container)
+    operation = Operation.START if container.state == ContainerState.STOPPED else Operation.RESTART
+    return redirect("container-operate", container.name, operation.value)
+
+
+def _status(form: ContainerForm) -> int:
+    return 422 if form.is_bound and form.problems else 200

@@ -1,0 +1,145 @@
+"""What differs between two revisions, field by field, in values that people read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from containers.forms import amounts
+from containers.models import Container, Revision
+
+# Looked up anew whenever they are used, or no part of what runs: none of these waits for a restart.
+IN_EFFECT_AT_ONCE: Final = ("definition.depends", "definition.ready", "description", "autostart", "protected", "timeouts.")
+
+_MEANINGS: Final = {
+    "definition.build": gettext_lazy("build container"),
+    "definition.depends": gettext_lazy("dependencies"),
+    "definition.layers": gettext_lazy("layers, lowest first"),
+    "definition.uid": gettext_lazy("user of init"),
+    "definition.gid": gettext_lazy("group of init"),
+    "definition.cmd": gettext_lazy("init command"),
+    "definition.cwd": gettext_lazy("working directory"),
+    "definition.ready": gettext_lazy("readiness check"),
+    "definition.halt": gettext_lazy("halt signal"),
+    "limits.memory_bytes": gettext_lazy("memory limit"),
+    "limits.cpus": gettext_lazy("processor limit"),
+    "limits.pids": gettext_lazy("process limit"),
+    "timeouts.start": gettext_lazy("start time-out"),
+    "timeouts.ready": gettext_lazy("readiness time-out"),
+    "timeouts.stop": gettext_lazy("stop time-out"),
+    "autostart": gettext_lazy("start at boot"),
+    "protected": gettext_lazy("protection"),
+}
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "definition.build": False,
+    "definition.uid": "0",
+    "definition.gid": "0",
+    "definition.cmd": "/sbin/init",
+    "definition.cwd": "/",
+    "definition.halt": "SIGINT",
+    "timeouts.start": 30,
+    "timeouts.ready": 30,
+    "timeouts.stop": 30,
+    "autostart": False,
+    "protected": False,
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A value on one side of a difference; `is_default` where nobody set it."""
+
+    text: str
+    is_default: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    field: str
+    before: Side
+    after: Side
+    revision: Revision | None = None
+
+    @property
+    def meaning(self) -> str:
+        if self.field.startswith("definition.mounts."):
+            return _("mountpoint of the volume")
+        if self.field.startswith("definition.env."):
+            return _("environment")
+        return str(_MEANINGS.get(self.field, ""))
+
+    @property
+    def short_field(self) -> str:
+        return self.field.removeprefix("definition.")
+
+    @property
+    def needs_restart(self) -> bool:
+        return not self.field.startswith(IN_EFFECT_AT_ONCE)
+
+
+def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    """Return what changed from one revision's data to another's, in the order of the definition."""
+    old, new = _flat(before), _flat(after)
+    return [
+        Change(field, _side(field, old.get(field)), _side(field, new.get(field)))
+        for field in {**new, **old}
+        if old.get(field) != new.get(field)
+    ]
+
+
+def pending(container: Container) -> list[Change]:
+    """Return what was saved since the container was started, each with the revision that last changed it; one query."""
+    if not container.is_pending or container.applied_revision is None:
+        return []
+    rows = Revision.objects.filter(container=container, number__gte=container.applied_revision).order_by("number")
+    revisions = list(rows)
+    if not revisions:
+        return []
+    changes = between(revisions[0].data, revisions[-1].data)
+    return [_with_revision(change, revisions) for change in changes if change.needs_restart]
+
+
+def _with_revision(change: Change, revisions: list[Revision]) -> Change:
+    values = [_flat(revision.data).get(change.field) for revision in revisions]
+    last = max(number for number in range(1, len(values)) if values[number] != values[number - 1])
+    return Change(change.field, change.before, change.after, revisions[last])
+
+
+def _flat(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return {dotted path: value}; lists stay whole, since their order means something."""
+    flat: dict[str, Any] = {}
+    for path, value in _walk("", data):
+        flat[path] = value
+    return flat
+
+
+def _walk(path: str, value: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            yield from _walk(f"{path}{key}.", item)
+        else:
+            yield f"{path}{key}", item
+
+
+def _side(field: str, value: Any) -> Side:
+    if value is None:
+        default = _DEFAULTS.get(field)
+        return Side("–" if default is None else _text(field, default), is_default=True)
+    return Side(_text(field, value), is_default=False)
+
+
+def _text(field: str, value: Any) -> str:
+    if field == "limits.memory_bytes":
+        return amounts.exact(value)
+    if field.startswith("timeouts."):
+        return _("%d s") % value
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

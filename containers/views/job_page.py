@@ -1,0 +1,205 @@
+"""All that a job's page shows: steps with their commands and the end of their output, on one scale of time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Final
+
+from django.db.models import Count, F, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from containers.choices import JobState, StepState
+from containers.models import Command, Job, Line, Step
+from containers.views import spans, states
+from containers.views.states import Badge
+
+# Lines of one command that a page holds; the rest is a link away.
+MOST_LINES: Final = 200
+# Of a tool's words above everything.
+MOST_QUOTED: Final = 12
+# The width of the pictures of time, in their own units.
+SCALE: Final = 400
+
+_SUMMARY: Final = (
+    StepState.SUCCEEDED,
+    StepState.SKIPPED,
+    StepState.FAILED,
+    StepState.LOST,
+    StepState.CANCELLED,
+    StepState.RUNNING,
+    StepState.PENDING,
+)
+
+
+@dataclass(frozen=True)
+class Segment:
+    ink: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True)
+class ShownCommand:
+    row: Command
+    lines: list[Line]
+    line_count: int
+
+    @property
+    def program(self) -> str:
+        return PurePosixPath(str(self.row.argv[0])).name if self.row.argv else ""
+
+    @property
+    def is_running(self) -> bool:
+        return self.row.duration_ms is None
+
+    @property
+    def hidden_count(self) -> int:
+        return self.line_count - len(self.lines)
+
+    @property
+    def last_number(self) -> int:
+        return self.lines[-1].number if self.lines else 0
+
+
+@dataclass(frozen=True)
+class ShownStep:
+    row: Step
+    commands: list[ShownCommand]
+    bar: Segment | None
+    is_alone: bool
+
+    @property
+    def number(self) -> int:
+        return self.row.number
+
+    @property
+    def badge(self) -> Badge:
+        return states.STEP_BADGES[StepState(self.row.state)]
+
+    @property
+    def is_bad(self) -> bool:
+        return self.row.state in (StepState.FAILED, StepState.LOST)
+
+    @property
+    def is_running(self) -> bool:
+        return self.row.state == StepState.RUNNING
+
+    @property
+    def is_open(self) -> bool:
+        return self.is_bad or self.is_running or self.is_alone
+
+    @property
+    def title(self) -> str:
+        return self.row.container or self.row.action
+
+
+class JobPage:
+    """Three queries more than the job itself: steps, commands, lines."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @cached_property
+    def steps(self) -> list[ShownStep]:
+        rows = list(self.job.steps.all())
+        commands = self._commands()
+        return [ShownStep(row, commands[row.pk], self._bar(row), is_alone=len(rows) == 1) for row in rows]
+
+    @property
+    def first_bad(self) -> ShownStep | None:
+        return next((step for step in self.steps if step.is_bad), None)
+
+    @property
+    def is_bad(self) -> bool:
+        return self.job.state in (JobState.FAILED, JobState.ERRORED, JobState.LOST) or self.first_bad is not None
+
+    @property
+    def error_title(self) -> str:
+        """What went wrong, in one sentence, as early as a step says so."""
+        bad = self.first_bad
+        return self.job.reason or (f"{bad.title}: {bad.row.note}" if bad else "")
+
+    @property
+    def error_words(self) -> str:
+        """The failing tool's own words: from the job, or while it goes on, from the failing command."""
+        words = self.job.error.strip()
+        if not words and (bad := self.first_bad) and bad.commands:
+            words = "\n".join(line.text for line in bad.commands[-1].lines)
+        return "\n".join(words.splitlines()[-MOST_QUOTED:]) if words != self.job.reason else ""
+
+    @property
+    def is_traceback(self) -> bool:
+        return self.job.state == JobState.ERRORED
+
+    @property
+    def waited(self) -> str:
+        """How long it was in line; not worth a word where a worker took it at once."""
+        if self.job.started_at is None:
+            return ""
+        seconds = (self.job.started_at - self.job.created_at).total_seconds()
+        return spans.duration(seconds) if seconds >= 0.01 else ""
+
+    @property
+    def summary(self) -> list[tuple[Badge, int]]:
+        """How many steps are in which state."""
+        counts = Counter(step.row.state for step in self.steps)
+        return [(states.STEP_BADGES[state], counts[state]) for state in _SUMMARY if counts[state]]
+
+    @property
+    def segments(self) -> list[Segment]:
+        """The same as one bar."""
+        total, x, segments = len(self.steps), 0.0, []
+        for badge, count in self.summary:
+            width = SCALE * count / total
+            segments.append(Segment(badge.ink, round(x, 1), round(width - 1, 1)))
+            x += width
+        return segments
+
+    @cached_property
+    def containers(self) -> list[str]:
+        return list(self.job.containers.values_list("name", flat=True))
+
+    @property
+    def retries(self) -> list[Job]:
+        return list(self.job.retries.order_by("id"))
+
+    @cached_property
+    def last_number(self) -> int:
+        """The last line that the page holds: a follower asks for those after it."""
+        return max((command.last_number for step in self.steps for command in step.commands), default=0)
+
+    @cached_property
+    def _now(self) -> datetime:
+        return self.job.ended_at or timezone.now()
+
+    def _bar(self, row: Step) -> Segment | None:
+        if row.started_at is None or self.job.started_at is None:
+            return None
+        whole = max((self._now - self.job.started_at).total_seconds(), 0.001)
+        begin = (row.started_at - self.job.started_at).total_seconds() / whole
+        end = ((row.ended_at or self._now) - self.job.started_at).total_seconds() / whole
+        x = round(max(0.0, min(begin, 0.99)) * SCALE, 1)
+        # A step that took no time is still to be seen.
+        return Segment(states.STEP_BADGES[StepState(row.state)].ink, x, round(max(3.0, min(end, 1.0) * SCALE - x), 1))
+
+    def _commands(self) -> dict[int, list[ShownCommand]]:
+        lines = self._lines()
+        rows = Command.objects.filter(step__job=self.job).annotate(line_count=Count("lines")).order_by("step", "number")
+        commands: dict[int, list[ShownCommand]] = defaultdict(list)
+        for row in rows:
+            commands[row.step_id].append(ShownCommand(row, lines[row.pk], row.line_count))
+        return commands
+
+    def _lines(self) -> dict[int | None, list[Line]]:
+        """Return the last lines of each command: one that printed a hundred thousand must not be loaded whole."""
+        place = Window(RowNumber(), partition_by=F("command"), order_by=F("number").desc())
+        rows = Line.objects.filter(job=self.job).annotate(place=place).filter(place__lte=MOST_LINES).order_by("number")
+        lines: dict[int | None, list[Line]] = defaultdict(list)
+        for row in rows:
+            lines[row.command_id].append(row)
+        return lines

@@ -1,0 +1,217 @@
+"""A plan in words, before anything happens: order and reasons, what is interrupted, what stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from containers.choices import Operation
+from containers.domain import states as domain
+from containers.domain.plan import Action, Plan, PlanStep
+from containers.errors import SpocError
+from containers.models import Container, Mount
+from containers.services import hosts, plans
+from containers.views import wording
+
+# What ends processes that somebody may be using.
+INTERRUPTING: Final = (Operation.STOP, Operation.RESTART, Operation.KILL, Operation.DESTROY)
+_EMPTYING: Final = (Action.STOP, Action.KILL)
+
+_REASONS: Final = {
+    "asked for": gettext_lazy("What you asked for"),
+    "already running": gettext_lazy("Already running and ready"),
+    "already stopped": gettext_lazy("Already stopped"),
+    "was running": gettext_lazy("Starts again: it was running"),
+    "to be destroyed": gettext_lazy("Stops before it is deleted"),
+}
+_BUTTONS: Final = {
+    Operation.START: (gettext_lazy("Start"), "play"),
+    Operation.STOP: (gettext_lazy("Stop"), "stop"),
+    Operation.RESTART: (gettext_lazy("Restart"), "restart"),
+    Operation.KILL: (gettext_lazy("Kill"), "bolt"),
+    Operation.FREEZE: (gettext_lazy("Freeze"), "freeze"),
+    Operation.UNFREEZE: (gettext_lazy("Unfreeze"), "play"),
+    Operation.MOUNT: (gettext_lazy("Mount"), "folder"),
+    Operation.UNMOUNT: (gettext_lazy("Unmount"), "folder"),
+    Operation.DESTROY: (gettext_lazy("Delete"), "trash"),
+}
+
+
+@dataclass(frozen=True)
+class ShownStep:
+    number: int
+    container: str
+    action: str
+    reason: str
+    detail: str
+    is_target: bool
+    is_skipped: bool
+
+
+@dataclass
+class PlanPage:
+    """Three queries for the plan and two for what it touches. A plan that cannot be is shown with the reason."""
+
+    operation: Operation
+    names: list[str]
+    error: SpocError | None = None
+    plan: Plan | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        try:
+            self.plan = plans.preview(domain.Operation(self.operation.value), self.names)
+        except SpocError as error:
+            self.error = self.error or error
+
+    @property
+    def title(self) -> str:
+        return f"{self.operation.label} {wording.names_in_short(self.names)}"
+
+    @property
+    def is_interrupting(self) -> bool:
+        return self.operation in INTERRUPTING
+
+    @property
+    def icon(self) -> str:
+        return _BUTTONS[self.operation][1]
+
+    @property
+    def button(self) -> str:
+        """What the button does, and to how many."""
+        count = len({step.container for step in self._changes})
+        label = _BUTTONS[self.operation][0]
+        if count == 1 and len(self.names) == 1:
+            return f"{label} {self.names[0]}"
+        return ngettext("%(label)s %(count)d container", "%(label)s %(count)d containers", count) % {"label": label, "count": count}
+
+    @property
+    def _changes(self) -> tuple[PlanStep, ...]:
+        return self.plan.changes if self.plan else ()
+
+    @property
+    def has_changes(self) -> bool:
+        return bool(self._changes)
+
+    @property
+    def lead(self) -> str:
+        """The plan in a sentence: "Starts db, then app. cache already runs.\""""
+        if not self._changes:
+            return _("There is nothing to do.")
+        order = _(", then ").join(wording.names_in_short(names) for names in self._ranks()[:4])
+        more = len(self._ranks()) - 4
+        if more > 0:
+            order += ngettext(", and %d step after that", ", and %d steps after that", more) % more
+        verb = {Operation.START: _("Starts %s."), Operation.STOP: _("Stops %s.")}.get(self.operation, "%s.")
+        return f"{verb % order} {self._skipped_sentence()}".strip()
+
+    def _skipped_sentence(self) -> str:
+        skipped = [step.container for step in self.plan.steps if step.action == Action.SKIP] if self.plan else []
+        if not skipped:
+            return ""
+        names = {"names": wording.names_in_short(skipped)}
+        if self.operation == Operation.START:
+            return ngettext("%(names)s already runs.", "%(names)s already run.", len(skipped)) % names
+        return ngettext("%(names)s needs nothing.", "%(names)s need nothing.", len(skipped)) % names
+
+    def _ranks(self) -> list[list[str]]:
+        """Return the containers by when their step may begin: those of one rank side by side."""
+        rank: dict[int, int] = {}
+        for step in self._changes:
+            rank[step.number] = 1 + max((rank.get(number, 0) for number in step.after), default=0)
+        ranks: dict[int, list[str]] = {}
+        for step in self._changes:
+            ranks.setdefault(rank[step.number], []).append(step.container)
+        return [list(dict.fromkeys(names)) for _number, names in sorted(ranks.items())]
+
+    @property
+    def steps(self) -> list[ShownStep]:
+        return [self._show(step) for step in self.plan.steps] if self.plan else []
+
+    def _show(self, step: PlanStep) -> ShownStep:
+        return ShownStep(
+            number=step.number,
+            container=step.container,
+            action=_("nothing") if step.action == Action.SKIP else str(_ACTIONS.get(step.action, step.action.value)),
+            reason=_reason(step),
+            detail=self._detail(step),
+            is_target=step.container in self.names,
+            is_skipped=step.action == Action.SKIP,
+        )
+
+    def _detail(self, step: PlanStep) -> str:
+        row = self._rows.get(step.container)
+        if row is None:
+            return ""
+        if step.action == Action.STOP:
+            values = {"signal": row.halt or "SIGINT", "seconds": row.stop_timeout}
+            return _("%(signal)s, then up to %(seconds)d s to end, then kill") % values
+        if step.action in (Action.START, Action.WAIT) and row.ready:
+            return _("up to %(seconds)d s to be ready") % {"seconds": row.ready_timeout}
+        return ""
+
+    @cached_property
+    def _rows(self) -> Mapping[str, Container]:
+        names = {step.container for step in self.plan.steps} if self.plan else set()
+        return {row.name: row for row in hosts.containers().filter(name__in=names).prefetch_related("mounts")}
+
+    @property
+    def emptied(self) -> list[str]:
+        """Containers whose ephemeral layer is emptied; a build container has none."""
+        names = dict.fromkeys(step.container for step in self._changes if step.action in _EMPTYING)
+        return [name for name in names if name in self._rows and not self._rows[name].build]
+
+    @property
+    def volumes(self) -> list[str]:
+        """Volumes of what stops: they stay."""
+        return sorted({mount.volume for row in self._rows.values() for mount in row.mounts.all()})
+
+    @property
+    def at_boot(self) -> list[str]:
+        """What is stopped now and starts again at the next boot."""
+        if self.operation not in (Operation.STOP, Operation.KILL):
+            return []
+        return [step.container for step in self._changes if step.container in self._rows and self._rows[step.container].autostart]
+
+    @property
+    def takes_command(self) -> bool:
+        return self.operation == Operation.START and len(self.names) == 1 and self.has_changes
+
+
+def shared_volumes(name: str) -> dict[str, list[str]]:
+    """Return {volume of the container: the other containers that use it}; one query."""
+    rows = Mount.objects.filter(container__in=hosts.containers()).values_list("volume", "container__name")
+    users: dict[str, list[str]] = {}
+    for volume, user in rows.order_by("volume", "container__name"):
+        users.setdefault(volume, []).append(user)
+    return {volume: [user for user in names if user != name] for volume, names in users.items() if name in names}
+
+
+def _reason(step: PlanStep) -> str:
+    if step.reason in _REASONS:
+        return str(_REASONS[step.reason])
+    for prefix, text in _PREFIXES.items():
+        if step.reason.startswith(prefix):
+            return text % {"names": step.reason.removeprefix(prefix)}
+    return step.reason[:1].upper() + step.reason[1:]
+
+
+_PREFIXES: Final[Mapping[str, Any]] = {
+    "needed by ": gettext_lazy("Needed by %(names)s"),
+    "needs ": gettext_lazy("Goes first: it needs %(names)s"),
+}
+_ACTIONS: Final = {
+    Action.START: gettext_lazy("start"),
+    Action.WAIT: gettext_lazy("wait until ready"),
+    Action.STOP: gettext_lazy("stop"),
+    Action.KILL: gettext_lazy("kill"),
+    Action.FREEZE: gettext_lazy("freeze"),
+    Action.UNFREEZE: gettext_lazy("unfreeze"),
+    Action.MOUNT: gettext_lazy("mount"),
+    Action.UNMOUNT: gettext_lazy("unmount"),
+    Action.DESTROY: gettext_lazy("delete"),
+}

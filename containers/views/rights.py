@@ -1,0 +1,71 @@
+"""What the root worker can do, and how often it did: the closed list, in the open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, Max, Q
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET
+
+from containers.choices import JobState, Operation
+from containers.services import hosts
+from containers.views.access import Request, require
+
+DAYS: Final = 30
+
+MEANINGS: Final[dict[Operation, str | Promise]] = {
+    Operation.CREATE: _("Makes a container's directories and writes its LXC configuration. Starts nothing."),
+    Operation.START: _("Starts a container, and first all that it depends on. Waits until each is ready."),
+    Operation.STOP: _("Stops a container, and first all that depends on it: halt signal, time-out, then kill."),
+    Operation.RESTART: _("Stops a container and its dependents, then starts again what was running."),
+    Operation.KILL: _("Ends a container at once, without its halt signal."),
+    Operation.FREEZE: _("Suspends all processes of a container."),
+    Operation.UNFREEZE: _("Lets a frozen container go on."),
+    Operation.EXECUTE: _("Runs one command inside a container, as a user of the container."),
+    Operation.MOUNT: _("Mounts the root filesystem of a stopped container, to look into it."),
+    Operation.UNMOUNT: _("Unmounts it again."),
+    Operation.DESTROY: _("Stops and removes a container, and of its volumes those that were asked for by name."),
+    Operation.AUTOSTART: _("After a boot of the host: starts all containers that start at boot."),
+    Operation.SHUTDOWN: _("Stops all containers, dependents first."),
+    Operation.TIDY: _("Looks at the host again and corrects what the panel believes; removes what vanished jobs left."),
+    Operation.NETWORK: _("Makes the bridge, forwarding and masquerading, where they are missing."),
+    Operation.LAYER_IMPORT: _("Unpacks an archive, or copies a directory, into a new layer. Reads it as hostile."),
+    Operation.LAYER_REMOVE: _("Removes a layer that no container uses."),
+    Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),
+}
+
+
+@dataclass(frozen=True)
+class Ability:
+    operation: Operation
+    meaning: str | Promise
+    count: int
+    failed: int
+    last_job: int | None
+
+
+@require_GET
+@login_required
+def operations(request: Request) -> HttpResponse:
+    require(request, "view")
+    counts = _counts()
+    abilities = [Ability(operation, MEANINGS[operation], **counts.get(operation, _NEVER)) for operation in Operation]
+    return render(request, "operations.html", {"section": "operations", "abilities": abilities, "days": DAYS})
+
+
+_NEVER: Final[dict[str, Any]] = {"count": 0, "failed": 0, "last_job": None}
+
+
+def _counts() -> dict[str, dict[str, Any]]:
+    jobs = hosts.jobs().filter(created_at__gte=timezone.now() - timedelta(days=DAYS)).order_by()
+    bad = Q(state__in=(JobState.FAILED, JobState.ERRORED, JobState.LOST))
+    rows = jobs.values("operation").annotate(count=Count("pk"), failed=Count("pk", filter=bad), last_job=Max("pk"))
+    return {row.pop("operation"): row for row in rows}

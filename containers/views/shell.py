@@ -1,0 +1,86 @@
+"""What stands around every page: navigation with counts, the host, and the strip of jobs at the bottom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
+from django.views.decorators.http import require_GET
+
+from containers.choices import ACTIVE_JOB_STATES, JobState, StepState
+from containers.models import Host, Job, Step
+from containers.services import access, hosts
+from containers.views.access import Request, require
+from containers.views.account import chosen_theme
+
+# More are counted as "100+".
+MOST_JOBS = 100
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Two queries, made when a template asks."""
+
+    host: Host | None
+    container_count: int
+    active: list[Job]
+    last_ended: Job | None
+    may_operate: bool
+
+    @property
+    def running(self) -> list[Job]:
+        return [job for job in self.active if job.state == JobState.RUNNING]
+
+    @property
+    def active_text(self) -> str:
+        return f"{MOST_JOBS}+" if len(self.active) > MOST_JOBS else str(len(self.active))
+
+    @property
+    def current(self) -> Job | None:
+        """The job that the strip is about: the newest that runs, or else the newest that waits."""
+        return next(iter(self.running or self.active), None)
+
+
+def context(request: HttpRequest) -> dict[str, Any]:
+    """Context processor; pages of errors and sign-in have it too, and need not use it."""
+    return {"shell": SimpleLazyObject(lambda: _load(request)), "theme": chosen_theme(request)}
+
+
+@require_GET
+@login_required
+def strip(request: Request) -> HttpResponse:
+    require(request, "view")
+    return render(request, "shell/_strip.html", {"places": ("side", "phone")})
+
+
+def _load(request: HttpRequest) -> Shell:
+    user = request.user
+    if not access.may_view(user):
+        return Shell(None, 0, [], None, may_operate=False)
+    host = Host.objects.filter(name=settings.HOST).annotate(container_count=Count("containers")).first()
+    jobs = list(_jobs()[: MOST_JOBS + 1])
+    active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
+    ended = next((job for job in jobs if job.state not in ACTIVE_JOB_STATES), None)
+    return Shell(host, host.container_count if host else 0, active, ended, access.may_operate(user))
+
+
+def _jobs() -> Any:
+    """All that have not ended, and the newest that has, each with what its running step does."""
+    ended = hosts.jobs().exclude(state__in=ACTIVE_JOB_STATES).order_by("-pk").values("pk")[:1]
+    running = Step.objects.filter(job=OuterRef("pk"), state=StepState.RUNNING).order_by("-number")
+    failed = Step.objects.filter(job=OuterRef("pk"), state=StepState.FAILED)
+    return (
+        hosts.jobs()
+        .filter(Q(state__in=ACTIVE_JOB_STATES) | Q(pk=Subquery(ended)))
+        .annotate(
+            step_container=Subquery(running.values("container")[:1]),
+            step_note=Subquery(running.values("note")[:1]),
+            failed_steps=Subquery(failed.order_by().values("job").annotate(n=Count("pk")).values("n")),
+        )
+    )

@@ -1,0 +1,51 @@
+"""What a job is called and what it was given, in a few words."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from containers.choices import Operation
+from containers.models import Job
+
+# A bulk job may have a thousand targets.
+MOST_NAMES: Final = 3
+
+
+def names_in_short(names: Sequence[str]) -> str:
+    """Return "db", "db and app", "db, app, web and 7 more"."""
+    shown = list(names[:MOST_NAMES])
+    more = len(names) - len(shown)
+    if more:
+        return ngettext("%(names)s and %(more)d more", "%(names)s and %(more)d more", more) % {
+            "names": ", ".join(shown),
+            "more": more,
+        }
+    if len(shown) < 2:
+        return "".join(shown)
+    return _("%(names)s and %(last)s") % {"names": ", ".join(shown[:-1]), "last": shown[-1]}
+
+
+def operation_label(operation: str) -> str:
+    """Return the operation's word; one that this version does not know stands for itself."""
+    return str(Operation(operation).label) if operation in Operation.values else operation
+
+
+def job_title(job: Job) -> str:
+    """Return "Start shop-web and wiki"."""
+    return f"{operation_label(job.operation)} {names_in_short(job.targets)}".strip()
+
+
+def inputs_in_short(inputs: dict[str, Any]) -> str:
+    """Return what a job was given beside its targets: "command: sh -c ls, uid: 0"."""
+    return ", ".join(f"{key}: {_value(value)}" for key, value in inputs.items())
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return shlex.join(map(str, value))
+    return str(value)

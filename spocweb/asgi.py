@@ -1,0 +1,45 @@
+"""The web process's entry: live events are native async, everything else runs as WSGI on threads.
+
+Django's own ASGI handler makes ordinary pages 1.4 to 2.5 times slower than its WSGI handler does.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from a2wsgi import WSGIMiddleware
+from a2wsgi.asgi_typing import Receive, Scope, Send
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spocweb.settings")
+
+# Requests that one process serves side by side; each thread keeps a database connection.
+THREADS: Final = 8
+EVENTS: Final = "/api/v1/events/"
+
+# Django and a2wsgi have different types for the same two interfaces.
+_events: Any = get_asgi_application()
+_wsgi: Any = get_wsgi_application()
+_pages = WSGIMiddleware(_wsgi, workers=THREADS)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Hand a request to the one of both handlers that it is for."""
+    match scope["type"]:
+        case "http" if scope["path"] == EVENTS:
+            await _events(scope, receive, send)
+        case "http":
+            await _pages(scope, receive, send)
+        case "lifespan":
+            await _lifespan(receive, send)
+        case "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,114 @@
+"""Typed readers for the environment: a wrong value stops the start with one clear line."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+# These paths stand in LXC configuration, in overlay options and behind `sh -c` in hooks: nothing that any
+# of those gives a meaning to.
+SAFE_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
+# Linux allows 15 characters in an interface name (IFNAMSIZ - 1).
+SAFE_INTERFACE = re.compile(r"[a-z][a-z0-9_.-]{0,14}")
+SAFE_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
+
+
+def text(name: str, default: str) -> str:
+    return os.environ.get(name) or default
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    value = text(name, "1" if default else "0").lower()
+    if value not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected 1 or 0")
+    return value in {"1", "true", "yes", "on"}
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    value = text(name, str(default))
+    if not re.fullmatch(r"\d{1,10}", value, re.ASCII) or not low <= int(value) <= high:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected a whole number from {low} to {high}")
+    return int(value)
+
+
+def path(name: str, default: str) -> Path:
+    value = text(name, default)
+    if not SAFE_PATH.fullmatch(value):
+        raise ImproperlyConfigured(f"{name}={value!r}: expected an absolute path of letters, digits, '.', '_', '-'")
+    return Path(value)
+
+
+def paths(name: str, default: str) -> tuple[Path, ...]:
+    values = [value for value in text(name, default).split(":") if value]
+    for value in values:
+        if not value.startswith("/"):
+            raise ImproperlyConfigured(f"{name}: {value!r} is not an absolute path")
+    return tuple(Path(value) for value in values)
+
+
+def interface(name: str, default: str) -> str:
+    value = text(name, default)
+    if not SAFE_INTERFACE.fullmatch(value):
+        raise ImproperlyConfigured(f"{name}={value!r}: expected an interface name of at most 15 characters")
+    return value
+
+
+def subnet(name: str, default: str) -> ipaddress.IPv4Network:
+    value = text(name, default)
+    try:
+        network = ipaddress.IPv4Network(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={value!r}: {error}") from error
+    if network.prefixlen > 30:
+        raise ImproperlyConfigured(f"{name}={value!r}: too small, it needs an address for the host and one more")
+    return network
+
+
+def bind(name: str, default: str) -> str:
+    value = text(name, default)
+    host, _, port = value.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected ADDRESS:PORT")
+    return value
+
+
+def host_name(name: str, default: str) -> str:
+    value = text(name, default)
+    if not SAFE_HOST.fullmatch(value):
+        raise ImproperlyConfigured(f"{name}={value!r}: expected a host name")
+    return value
+
+
+def secret_key(file: Path) -> str:
+    """Read Django's secret key; root makes it when it is not there yet, nobody else does."""
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        if os.geteuid() != 0:
+            raise ImproperlyConfigured(f"{file} is missing: run `make run` once as root") from None
+    except OSError as error:
+        raise ImproperlyConfigured(f"{file} cannot be read: {error.strerror}") from error
+    try:
+        return _make_secret_key(file)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{error.filename or file} cannot be made: {error.strerror}") from error
+
+
+def _make_secret_key(file: Path) -> str:
+    file.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    temporary = file.with_name(f"{file.name}.{os.getpid()}")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(secrets.token_urlsafe(48))
+    try:
+        # link, not rename: of two processes that start together, both must end up with one key.
+        os.link(temporary, file)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    return file.read_text()

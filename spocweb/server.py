@@ -1,0 +1,34 @@
+"""How gunicorn serves the panel: `gunicorn -c python:spocweb.server spocweb.asgi:application`."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from django.conf import settings
+
+# Gunicorn puts this directory on the module path: where the code is already, never where it happened to be started.
+chdir = str(settings.BASE_DIR)
+bind = settings.BIND
+worker_class = "asgi"
+workers = 2
+# Loaded once and shared by all workers: saves 35 MB.
+preload_app = True
+# Live events never end by themselves.
+graceful_timeout = 2
+timeout = 60
+keepalive = 5
+# The parent is told to stop by its signal, nothing else.
+control_socket_disable = True
+# The heartbeat file: in memory, so that a slow disk does not look like a worker that hangs.
+worker_tmp_dir = "/dev/shm"  # noqa: S108  gunicorn makes a file without a name there
+umask = 0o027
+loglevel = "warning"
+
+
+def when_ready(server: Any) -> None:
+    """Called once, when the application is loaded and the socket listens."""
+    # A collection would touch, and so copy, every page of what is shared: another 35 MB under load.
+    gc.collect()
+    gc.freeze()
+    print(f"spocweb is ready at http://{settings.BIND}/", flush=True)  # noqa: T201  what `make run` is for

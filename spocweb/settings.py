@@ -1,0 +1,193 @@
+"""Django settings. Every value that a deployment may change is read from SPOCWEB_* by spocweb.env."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONE, SELF
+
+from spocweb import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Where things are (DESIGN: set-up)
+
+DATA_DIR = env.path("SPOCWEB_DATA_DIR", "/var/lib/spocweb")
+LOG_DIR = env.path("SPOCWEB_LOG_DIR", "/var/log/spocweb")
+RUN_DIR = env.path("SPOCWEB_RUN_DIR", "/run/spocweb")
+BIND = env.bind("SPOCWEB_BIND", "127.0.0.1:8000")
+BRIDGE = env.interface("SPOCWEB_BRIDGE", "spocbr0")
+SUBNET = env.subnet("SPOCWEB_SUBNET", "10.88.0.0/22")
+IDMAP_BASE = env.integer("SPOCWEB_IDMAP_BASE", 100_000, low=65_536, high=4_000_000_000)
+IDMAP_SIZE = env.integer("SPOCWEB_IDMAP_SIZE", 65_536, low=1_000, high=100_000_000)
+JOB_CONCURRENCY = env.integer("SPOCWEB_JOB_CONCURRENCY", 2 * (os.cpu_count() or 1), low=1, high=1_000)
+JOB_WORKERS = env.integer("SPOCWEB_JOB_WORKERS", 4, low=1, high=64)
+# Who the web process and the private Redis run as: made by set-up (bin/setup.sh).
+WEB_USER = "spocweb"
+HOST = env.host_name("SPOCWEB_HOST", socket.gethostname())
+# The only directories that a layer may be imported from by path: root reads them for whoever may import.
+IMPORT_DIRS = env.paths("SPOCWEB_IMPORT_DIRS", "/srv:/tmp:/var/tmp:/mnt:/media:/opt")  # noqa: S108
+
+# Django
+
+SECRET_KEY = env.secret_key(DATA_DIR / "secret.key")
+DEBUG = env.boolean("SPOCWEB_DEBUG", default=False)
+ALLOWED_HOSTS = env.text("SPOCWEB_ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST},{BIND.rpartition(':')[0]}").split(",")
+CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("SPOCWEB_TRUSTED_ORIGINS", "").split(",") if origin]
+ROOT_URLCONF = "spocweb.urls"
+WSGI_APPLICATION = "spocweb.wsgi.application"
+ASGI_APPLICATION = "spocweb.asgi.application"
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "django_rq",
+    "containers",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "containers.views.middleware.PanelMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "loaders": [
+                ("django.template.loaders.cached.Loader", ["django.template.loaders.filesystem.Loader"]),
+            ],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "containers.views.shell.context",
+            ],
+        },
+    },
+]
+
+# Data
+
+DATABASES = {
+    "default": dj_database_url.parse(
+        env.text("SPOCWEB_DATABASE_URL", f"sqlite:///{DATA_DIR}/db/spocweb.sqlite3"), conn_health_checks=True
+    )
+}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        # A transaction that may write takes the write lock at its start: two that read first and write later
+        # would otherwise fail with "database is locked" at once, whatever the timeout.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+    # A read on a kept connection costs no open and no pragma.
+    DATABASES["default"]["CONN_MAX_AGE"] = 600
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# The private Redis makes its socket itself, so that directory is the web user's; RUN_DIR is root's.
+PRIVATE_REDIS_SOCKET = RUN_DIR / "redis" / "redis.sock"
+REDIS_URL = env.text("SPOCWEB_REDIS_URL", f"unix://{PRIVATE_REDIS_SOCKET}?db=0")
+HAS_PRIVATE_REDIS = REDIS_URL.startswith(f"unix://{PRIVATE_REDIS_SOCKET}")
+# One queue per host, named after it. The gate's classes are the only ones that may touch it.
+QUEUE = f"host:{HOST}"
+RQ_QUEUES = {
+    QUEUE: {
+        "URL": REDIS_URL,
+        "DEFAULT_TIMEOUT": -1,
+        "SERIALIZER": "rq.serializers.JSONSerializer",
+        "JOB_CLASS": "containers.jobs.gate.Job",
+    }
+}
+RQ = {"JOB_CLASS": "containers.jobs.gate.Job", "WORKER_CLASS": "containers.jobs.gate.Worker", "COMMIT_MODE": "auto"}
+
+# Sign-in
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "container-list"
+LOGOUT_REDIRECT_URL = "sign-in"
+SESSION_COOKIE_NAME = "spocweb_session"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+CSRF_COOKIE_NAME = "spocweb_csrf"
+CSRF_COOKIE_HTTPONLY = True
+# Behind TLS only: a browser would never send a secure cookie over plain http://127.0.0.1.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("SPOCWEB_SECURE_COOKIES", default=False)
+
+# Headers
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# Language and files
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.text("SPOCWEB_TIME_ZONE", "UTC")
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("SPOCWEB_STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+# Front-end packages; which of their files are served stands in spocweb.static_files.
+NODE_MODULES = Path(env.text("SPOCWEB_NODE_MODULES", str(BASE_DIR / "node_modules")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder", "spocweb.static_files.PackageFinder"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "spocweb.static_files.StaticStorage"},
+}
+MEDIA_ROOT = DATA_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "uploads")
+FILE_UPLOAD_PERMISSIONS = 0o640
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
+# A bulk action on a thousand containers, a definition with 500 variables.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.text("SPOCWEB_LOG_LEVEL", "INFO")},
+}

@@ -1,0 +1,175 @@
+// Follows the server's events. An element says what it is about:
+//   data-live="container step"   kinds of events that change it
+//   data-live-url="…"            where its HTML comes from, again
+//   data-live-match="db"         only events about this container or job
+//   data-live-row="row"          parameter that names the single rows wanted, data-live-key which of an event's values they are
+// Events only say that something changed; words, times and marks come from the server, so there is one place that chooses them.
+(() => {
+  const KINDS = ["container", "job", "step", "command", "line"];
+  // An event and its like within this time make one request; a slow server is asked less often.
+  const PATIENCE_MS = 30;
+  const PATIENCE_MAX_MS = 1500;
+  const GONE_RETRY_MS = 5000;
+
+  const about = {
+    container: (event) => ({ container: [event.name], job: [], step: [] }),
+    job: (event) => ({ container: event.targets ?? [], job: [event.id], step: [""] }),
+    step: (event) => ({ container: [event.container], job: [event.job], step: [event.number] }),
+    command: (event) => ({ container: [], job: [event.job], step: [event.step] }),
+    line: (event) => ({ container: [], job: [event.job], step: [] }),
+  };
+
+  class Follower {
+    constructor(element) {
+      this.element = element;
+      this.id = element.id;
+      this.kinds = element.dataset.live.split(" ");
+      this.rows = new Set();
+      this.timer = null;
+      this.patience = PATIENCE_MS;
+    }
+
+    get current() {
+      return document.getElementById(this.id);
+    }
+
+    hear(kind, event) {
+      if (!this.kinds.includes(kind)) return;
+      const subjects = about[kind](event);
+      const match = this.element.dataset.liveMatch;
+      if (match && ![...subjects.container, ...subjects.job.map(String)].includes(match)) return;
+      const key = this.element.dataset.liveKey;
+      if (key) subjects[key].forEach((row) => this.rows.add(String(row)));
+      this.ask();
+    }
+
+    ask(whole = false) {
+      this.whole ||= whole;
+      this.timer ??= setTimeout(() => this.fetch(), this.patience);
+    }
+
+    async fetch() {
+      const element = this.current;
+      const url = new URL(element?.dataset.liveUrl ?? "", location.href);
+      const rows = [...this.rows], whole = this.whole;
+      this.rows.clear();
+      this.whole = false;
+      if (!element || (element.dataset.liveKey && !whole && rows.length === 0)) return (this.timer = null);
+      if (element.dataset.liveRow && !whole) (rows.length ? rows : [""]).forEach((row) => url.searchParams.append(element.dataset.liveRow, row));
+      const begun = performance.now();
+      try {
+        await this.show(url, element, rows, whole);
+      } finally {
+        this.patience = Math.min(PATIENCE_MAX_MS, Math.max(PATIENCE_MS, 2 * (performance.now() - begun)));
+        this.timer = null;
+        if (this.rows.size || this.whole) this.ask();
+      }
+    }
+
+    async show(url, element, rows, whole) {
+      const html = await get(url);
+      if (html === null) return;
+      if (whole && element.dataset.liveRow && "liveReload" in element.dataset === false) return this.reload(element);
+      const homeless = window.spocweb.patch(html);
+      const vanished = element.dataset.liveKey === "container" && rows.some((row) => gone(html, row));
+      if (homeless.length || vanished || "liveReload" in element.dataset) this.reload(element);
+    }
+
+    // A row that came or went: the list as a whole, in the order that it is sorted by.
+    reload(element) {
+      const list = document.getElementById("list");
+      if (list?.contains(element)) window.htmx.ajax("GET", element.dataset.liveUrl, { target: "#list", swap: "innerHTML" });
+      else location.reload();
+    }
+  }
+
+  const gone = (html, row) => document.getElementById(`row-${row}`) && !html.includes(`id="row-${row}"`);
+
+  async function get(url) {
+    try {
+      const response = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+      if (response.headers.has("HX-Redirect")) location.assign(response.headers.get("HX-Redirect"));
+      return response.ok ? await response.text() : null;
+    } catch {
+      return null;
+    }
+  }
+
+  // --- who follows what: found anew after every swap ---
+  let followers = new Map();
+  function look() {
+    const found = new Map();
+    for (const element of document.querySelectorAll("[data-live]")) {
+      const follower = followers.get(element.id) ?? new Follower(element);
+      follower.element = element;
+      found.set(element.id, follower);
+    }
+    followers = found;
+  }
+
+  // --- connection ---
+  const sign = document.getElementById("connection");
+  let source = null, lostAt = null, everOpen = false, retry = null;
+
+  function say(what) {
+    sign.hidden = false;
+    for (const part of sign.children) part.hidden = part.dataset.when !== what;
+    document.documentElement.classList.toggle("sw-lost", what === "lost");
+  }
+
+  function sayLost() {
+    if (!lostAt || !window.spocweb.short) return;
+    const text = window.spocweb.fill(sign.dataset.lost, window.spocweb.short(Math.floor((Date.now() - lostAt) / 1000)));
+    sign.querySelector("[data-lost-text]").textContent = text;
+  }
+
+  async function opened() {
+    if (everOpen) {
+      // What happened meanwhile is in the pages: everything is asked for once more before it is called live.
+      say("loading");
+      for (const follower of followers.values()) follower.ask(true);
+      document.dispatchEvent(new CustomEvent("spocweb:reconnected"));
+    }
+    everOpen = true;
+    lostAt = null;
+    say("live");
+  }
+
+  function lost() {
+    lostAt ??= Date.now();
+    say("lost");
+    sayLost();
+    // A stream that was refused is not tried again by the browser: the session may have ended.
+    if (source.readyState === EventSource.CLOSED) retry ??= setTimeout(connect, GONE_RETRY_MS);
+  }
+
+  function connect() {
+    retry = null;
+    source = new EventSource("/api/v1/events/");
+    source.addEventListener("open", opened);
+    source.addEventListener("error", lost);
+    for (const kind of KINDS) source.addEventListener(kind, (message) => hear(kind, JSON.parse(message.data)));
+  }
+
+  function hear(kind, event) {
+    for (const follower of followers.values()) follower.hear(kind, event);
+    document.dispatchEvent(new CustomEvent(`spocweb:${kind}`, { detail: event }));
+  }
+
+  // --- results of jobs, said politely to those who do not see the strip ---
+  let said = document.querySelector("[data-announce]")?.textContent;
+  document.addEventListener("spocweb:patched", () => {
+    const text = document.querySelector("[data-announce]")?.textContent;
+    if (text && text !== said) document.getElementById("announce").textContent = said = text;
+    look();
+  });
+  document.addEventListener("htmx:afterSettle", look);
+
+  if (!sign) return;
+  look();
+  connect();
+  setInterval(sayLost, 1000);
+  // Leaving must not look like a lost connection; a page that comes back from the browser's cache follows again.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+})();

@@ -1,0 +1,60 @@
+// Takes HTML from the server and puts each of its elements in place of the one with the same id.
+// What a person did to the page stays: focus, ticks, opened sections, where an output was scrolled to.
+(() => {
+  function remember(element) {
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    return {
+      focus: focused && { id: focused.id, index: focusable(element).indexOf(focused) },
+      ticked: [...element.querySelectorAll('input[type="checkbox"][name="container"]:checked')].map((box) => box.value),
+      open: element.matches("details") ? element.open : null,
+      menus: [...element.querySelectorAll("details[data-menu]")].map((menu) => menu.open),
+      scrolled: new Map([...element.querySelectorAll("pre[data-command]")].map((pre) => [pre.dataset.command, pre.scrollTop])),
+    };
+  }
+
+  function recall(element, state, wasOpenedByServer) {
+    for (const value of state.ticked) {
+      const box = element.querySelector(`input[name="container"][value="${CSS.escape(value)}"]`);
+      if (box) box.checked = true;
+    }
+    // A section that the server opens now, because something happens in it, opens; otherwise it stays as it was.
+    if (state.open !== null && !wasOpenedByServer) element.open = state.open;
+    element.querySelectorAll("details[data-menu]").forEach((menu, index) => (menu.open = state.menus[index] ?? false));
+    for (const pre of element.querySelectorAll("pre[data-command]")) {
+      const top = state.scrolled.get(pre.dataset.command);
+      pre.scrollTop = top === undefined ? pre.scrollHeight : top;
+    }
+    if (!state.focus) return;
+    const target = (state.focus.id && document.getElementById(state.focus.id)) || focusable(element)[state.focus.index];
+    target?.focus({ preventScroll: true });
+  }
+
+  const focusable = (element) => [...element.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")];
+
+  function replace(old, fresh) {
+    const state = remember(old);
+    const opens = fresh.matches("details") && fresh.open && !old.hasAttribute("data-was-open");
+    if (fresh.matches("details") && (fresh.open || old.hasAttribute("data-was-open"))) fresh.setAttribute("data-was-open", "");
+    old.replaceWith(fresh);
+    recall(fresh, state, opens);
+    window.htmx?.process(fresh);
+  }
+
+  // Returns the elements that have no place on this page, and so ask for more than a patch.
+  function patch(html) {
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    const homeless = [];
+    for (const fresh of [...template.content.children]) {
+      const old = fresh.id && document.getElementById(fresh.id);
+      const home = fresh.dataset.into && document.getElementById(fresh.dataset.into);
+      if (old) replace(old, fresh);
+      else if (home) "first" in fresh.dataset ? home.prepend(fresh) : home.append(fresh);
+      else homeless.push(fresh);
+    }
+    document.dispatchEvent(new CustomEvent("spocweb:patched"));
+    return homeless;
+  }
+
+  window.spocweb = Object.assign(window.spocweb ?? {}, { patch });
+})();

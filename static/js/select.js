@@ -1,0 +1,104 @@
+// Selecting rows of the container list: the bar of actions, how many each applies to, whom it reaches beside them.
+(() => {
+  const selected = new Set();
+  const boxes = () => [...document.querySelectorAll('#rows input[name="container"]')];
+  const MOST_NAMES = 5;
+
+  function dependents(names) {
+    const neededBy = new Map();
+    for (const row of document.querySelectorAll("#rows tr[data-up]")) {
+      for (const need of row.dataset.needs.split(" ")) {
+        if (need) (neededBy.get(need) ?? neededBy.set(need, []).get(need)).push(row.id.slice(4));
+      }
+    }
+    const reached = new Set(), rest = [...names];
+    while (rest.length) {
+      for (const name of neededBy.get(rest.pop()) ?? []) {
+        if (!reached.has(name) && !names.has(name)) rest.push(name) && reached.add(name);
+      }
+    }
+    return [...reached].sort();
+  }
+
+  function show() {
+    const bar = document.querySelector("[data-bulk]");
+    if (!bar) return;
+    const all = boxes();
+    const rows = all.filter((box) => box.checked).map((box) => box.closest("tr"));
+    const up = rows.filter((row) => "up" in row.dataset);
+    bar.classList.toggle("sw-bulk-on", rows.length > 0);
+    bar.querySelector("[data-bulk-count]").textContent = fill(bar.dataset.text, rows.length, all.length);
+    for (const button of bar.querySelectorAll("[data-counts]")) {
+      const count = button.dataset.counts === "up" ? up.length : rows.length - up.length;
+      button.querySelector("[data-n]").textContent = count;
+      button.toggleAttribute("disabled", count === 0);
+    }
+    bar.querySelector("[data-bulk-reach]").textContent = reach(bar, new Set(up.map((row) => row.id.slice(4))));
+    bar.querySelector("[data-bulk-clear]").hidden = false;
+    for (const box of all) box.closest("tr").classList.toggle("sw-picked", box.checked);
+    mark_all(all, rows.length);
+  }
+
+  function reach(bar, names) {
+    const reached = dependents(names);
+    if (!reached.length) return "";
+    const more = reached.length - MOST_NAMES;
+    const shown = reached.slice(0, MOST_NAMES).join(", ");
+    return fill(bar.dataset.reach, more > 0 ? `${shown}, ${fill(bar.dataset.more, more)}` : shown);
+  }
+
+  function mark_all(all, count) {
+    const box = document.querySelector("[data-select-all]");
+    if (!box) return;
+    box.checked = count > 0 && count === all.length;
+    box.indeterminate = count > 0 && count < all.length;
+  }
+
+  function fill(text, ...values) {
+    let index = 0;
+    return text.replace(/%\((\w+)\)s|%s/g, () => values[index++]);
+  }
+
+  let last = null;
+  document.addEventListener("click", (event) => {
+    if (event.target.matches("[data-bulk-clear]")) {
+      for (const box of boxes()) box.checked = false;
+      remember();
+      document.querySelector("[data-select-all]")?.focus();
+    }
+    // Shift: all between this box and the last one.
+    if (event.shiftKey && event.target.matches('#rows input[name="container"]') && last?.isConnected) {
+      const all = boxes();
+      const [from, to] = [all.indexOf(last), all.indexOf(event.target)].sort((one, other) => one - other);
+      for (const box of all.slice(from, to + 1)) box.checked = event.target.checked;
+      remember();
+    }
+    if (event.target.matches('#rows input[name="container"]')) last = event.target;
+  });
+
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-select-all]")) for (const box of boxes()) box.checked = event.target.checked;
+    else if (!event.target.matches('#rows input[name="container"]')) return;
+    remember();
+  });
+
+  function remember() {
+    selected.clear();
+    for (const box of boxes()) if (box.checked) selected.add(box.value);
+    show();
+  }
+
+  // After a search or a sort the rows are other elements: what was selected and is still there stays selected.
+  function recall() {
+    for (const box of boxes()) box.checked = selected.has(box.value);
+    show();
+  }
+
+  document.addEventListener("htmx:afterSettle", (event) => event.target.id === "list" && recall());
+  document.addEventListener("spocweb:patched", show);
+  document.addEventListener("spocweb:queued", () => {
+    for (const box of boxes()) box.checked = false;
+    remember();
+  });
+  remember();
+})();

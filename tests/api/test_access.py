@@ -1,0 +1,183 @@
+"""Who may what, for every operation in the OpenAPI document: none can be forgotten here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from containers.api import api as ninja_api
+from containers.models import ApiToken, Container, Event, Job, Layer
+from containers.services import tokens
+from tests.api.conftest import Api
+from tests.support import rows
+
+pytestmark = pytest.mark.django_db
+
+METHODS = ("get", "post", "patch", "delete", "put")
+# What a viewer may not: everything that is not a GET.
+OPERATIONS = [
+    (method.upper(), path)
+    for path, operations in ninja_api.get_openapi_schema(path_prefix="")["paths"].items()
+    for method in operations
+    if method in METHODS
+]
+EVENTS = ("GET", "/events/")
+ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS]
+
+
+def concrete(path: str) -> str:
+    kind = "base" if path.startswith("/layers/") else "web"
+    return path.replace("{name}", kind).replace("{job_id}", "1")
+
+
+@pytest.fixture(autouse=True)
+def _rows() -> None:
+    rows.container("web")
+
+
+def counts() -> dict[str, int]:
+    return {model.__name__: model.objects.count() for model in (Container, Job, Layer, Event)}
+
+
+def test_all_operations_of_the_contract_are_there() -> None:
+    assert set(OPERATIONS) == {
+        ("GET", "/containers/"),
+        ("POST", "/containers/"),
+        ("GET", "/containers/{name}/"),
+        ("PATCH", "/containers/{name}/"),
+        ("DELETE", "/containers/{name}/"),
+        *(
+            ("POST", f"/containers/{{name}}/{operation}/")
+            for operation in ["start", "stop", "restart", "kill", "freeze", "unfreeze", "mount", "unmount", "execute"]
+        ),
+        ("POST", "/bulk/"),
+        ("GET", "/containers/{name}/plan/"),
+        ("GET", "/plan/"),
+        ("GET", "/containers/{name}/config/"),
+        ("GET", "/containers/{name}/log/"),
+        ("GET", "/containers/{name}/revisions/"),
+        ("POST", "/import/"),
+        ("GET", "/export/"),
+        ("GET", "/layers/"),
+        ("POST", "/layers/"),
+        ("GET", "/layers/{name}/"),
+        ("DELETE", "/layers/{name}/"),
+        ("GET", "/jobs/"),
+        ("GET", "/jobs/{job_id}/"),
+        ("GET", "/jobs/{job_id}/log/"),
+        ("POST", "/jobs/{job_id}/cancel/"),
+        ("POST", "/jobs/{job_id}/retry/"),
+        ("GET", "/events/"),
+    }
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer nothing", "Bearer spoc_x", "Basic YTpi", "Bearer \x00é"])
+def test_nobody_is_asked_who_they_are(anonymous: Api, method: str, path: str, header: str | None) -> None:
+    before = counts()
+    headers = {"Authorization": header} if header else {}
+    response = anonymous(method, concrete(path), {"garbage": 1}, headers=headers)
+    assert response.status_code == 401
+    assert response["WWW-Authenticate"] == "Bearer"
+    assert json.loads(response.content)["code"] == "unauthenticated"
+    assert counts() == before
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_the_stranger_may_nothing(stranger: User, method: str, path: str) -> None:
+    before = counts()
+    response = Api(stranger)(method, concrete(path), {"garbage": 1})
+    assert response.status_code == 403
+    assert json.loads(response.content)["code"] == "forbidden"
+    assert counts() == before
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_the_stranger_learns_nothing_about_what_exists(stranger: User, method: str, path: str) -> None:
+    path = path.replace("{name}", "other").replace("{job_id}", "999")
+    assert Api(stranger)(method, path, {}).status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), ORDINARY)
+def test_the_viewer_may_look(viewer: User, method: str, path: str) -> None:
+    before = counts()
+    response = Api(viewer)(method, f"{concrete(path)}?operation=start&container=web", None if method == "GET" else {})
+    assert response.status_code == (200 if method == "GET" else 403)
+    assert counts() == before
+
+
+@pytest.mark.parametrize(("method", "path"), ORDINARY)
+def test_who_has_the_right_is_not_refused(api: Api, admin: User, method: str, path: str) -> None:
+    for one in (api, Api(admin)):
+        response = one(method, f"{concrete(path)}?operation=start&container=web", None if method == "GET" else {"x": 1})
+        assert response.status_code not in (401, 403, 405)
+        assert response.status_code < 500
+
+
+def test_a_token_of_a_switched_off_account_is_worth_nothing(operator: User, api: Api) -> None:
+    User.objects.update(is_active=False)
+    assert api.get("/containers/").status_code == 401
+
+
+def test_a_removed_token_is_worth_nothing(api: Api) -> None:
+    ApiToken.objects.all().delete()
+    assert api.get("/containers/").status_code == 401
+
+
+class Session:
+    """A browser that is signed in, with the CSRF check on."""
+
+    def __init__(self, user: User) -> None:
+        self.client = Client(enforce_csrf_checks=True)
+        self.client.force_login(user)
+
+    def token(self) -> str:
+        from django.middleware.csrf import _get_new_csrf_string
+
+        secret = _get_new_csrf_string()
+        self.client.cookies["spocweb_csrf"] = secret
+        return secret
+
+    def post(self, path: str, **headers: str) -> Any:
+        return self.client.post(f"/api/v1{path}", "{}", content_type="application/json", headers=headers)
+
+
+def test_a_session_may_read(operator: User, stranger: User) -> None:
+    assert Session(operator).client.get("/api/v1/containers/").status_code == 200
+    assert Session(stranger).client.get("/api/v1/containers/").status_code == 403
+
+
+def test_a_session_may_write_with_the_csrf_token_only(operator: User) -> None:
+    session = Session(operator)
+    refused = session.post("/containers/web/start/")
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert "CSRF" in refused.json()["message"]
+    assert session.post("/containers/web/start/", **{"X-CSRFToken": "x" * 32}).status_code == 403
+    assert session.post("/containers/web/start/", **{"X-CSRFToken": session.token()}).status_code == 202
+    job = Job.objects.latest("id")
+    assert (job.user, job.via, job.remote_address) == (operator, "api", "127.0.0.1")
+
+
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_no_writing_method_goes_without_the_csrf_token(operator: User, method: str) -> None:
+    session = Session(operator)
+    response = getattr(session.client, method)("/api/v1/containers/web/", "{}", content_type="application/json")
+    assert response.status_code == 403
+    assert Job.objects.filter(operation="destroy").count() == 0
+
+
+def test_a_wrong_token_is_not_made_good_by_a_session(operator: User) -> None:
+    session = Session(operator)
+    headers = {"Authorization": "Bearer spoc_wrong"}
+    assert session.client.get("/api/v1/containers/", headers=headers).status_code == 401
+
+
+def test_a_token_needs_no_csrf_token(operator: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    headers = {"Authorization": f"bearer {tokens.create_token(operator)}"}
+    response = client.post("/api/v1/containers/web/start/", headers=headers, content_type="application/json")
+    assert response.status_code == 202

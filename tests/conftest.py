@@ -1,0 +1,29 @@
+"""Fixtures that more than one part of the suite needs."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[redis.Redis]:
+    """A private Redis on the socket that the settings name."""
+    client = redis.Redis.from_url(django_settings.REDIS_URL)
+    socket = Path(client.connection_pool.connection_kwargs["path"])
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    argv = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_until(lambda: socket.exists() and client.ping(), "Redis answers")
+            yield client
+        finally:
+            client.close()
+            process.terminate()

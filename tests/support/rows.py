@@ -1,0 +1,68 @@
+"""Rows for tests, made by the services themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Permission, User
+
+from containers.choices import ContainerState, JobState, Via
+from containers.domain.spec import ContainerSpec
+from containers.models import Container, Host, Job, Layer
+from containers.services import containers, hosts
+from containers.services.actor import Actor
+
+ROOT = Actor(None, Via.CLI, None, "root")
+
+
+def host() -> Host:
+    return hosts.current()
+
+
+def layer(name: str = "base", *, available: bool = True) -> Layer:
+    return Layer.objects.get_or_create(host=host(), name=name, defaults={"is_available": available})[0]
+
+
+def spec(name: str, *, layers: tuple[str, ...] = ("base",), **more: Any) -> ContainerSpec:
+    """A spec; keys of the definition and of the container may be given side by side."""
+    beside = {key: more.pop(key) for key in list(more) if key not in DEFINITION_KEYS}
+    return ContainerSpec.parse({"name": name, "definition": {"layers": list(layers), **more}, **beside})
+
+
+DEFINITION_KEYS = {"build", "depends", "mounts", "env", "uid", "gid", "cmd", "cwd", "ready", "halt"}
+
+
+def container(
+    name: str, *, state: ContainerState = ContainerState.STOPPED, is_ready: bool | None = None, **more: Any
+) -> Container:
+    """A container in `state`, on a layer that is made if needed."""
+    layer()
+    row, _job = containers.create_container(ROOT, spec(name, **more))
+    Container.objects.filter(pk=row.pk).update(state=state, is_ready=is_ready, is_created=True)
+    Job.objects.filter(pk=_job.pk).update(state=JobState.SUCCEEDED)
+    row.refresh_from_db()
+    return row
+
+
+def chain(**state: Any) -> list[Container]:
+    """Three containers: web needs app needs db."""
+    return [
+        container("db", **state),
+        container("app", depends=["db"], **state),
+        container("web", depends=["app"], **state),
+    ]
+
+
+def user(name: str, *rights: str, **more: Any) -> User:
+    person = User.objects.create_user(name, password=None, **more)
+    person.user_permissions.set(Permission.objects.filter(codename__in=rights, content_type__app_label="containers"))
+    return person
+
+
+def actor(person: User) -> Actor:
+    return Actor(person, Via.API, "127.0.0.1")
+
+
+def address(number: int) -> str:
+    return str(settings.SUBNET.network_address + number)

@@ -45,7 +45,7 @@ class PackageFinder(BaseFinder):
                 yield name, storage
 
 
-class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  WhiteNoise has no types
+class StaticStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # WhiteNoise has no types
     """Hashed names and compressed copies, without source maps: 1.7 MB that only a package's author reads."""
 
     # Django's own, less the ones for `sourceMappingURL`, which would ask for the map.

@@ -29,7 +29,9 @@ class CommandField(forms.CharField):
         try:
             return shlex.split(text)
         except ValueError as error:
-            raise forms.ValidationError(_("This cannot be split into arguments: %(reason)s."), params={"reason": str(error)}) from error
+            raise forms.ValidationError(
+                _("This cannot be split into arguments: %(reason)s."), params={"reason": str(error)}
+            ) from error
 
 
 class StartForm(forms.Form):
@@ -46,14 +48,12 @@ class DeleteForm(forms.Form):
     """`confirm` has to be the container's name; volumes that are not ticked stay."""
 
     confirm = forms.CharField(label=_("Type the name to confirm"), strip=False)
-    volumes = forms.MultipleChoiceField(label=_("Remove these volumes, too"), required=False)
 
     def __init__(self, *args: Any, name: str, volumes: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.name = name
-        field = self.fields["volumes"]
-        assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(volume, volume) for volume in volumes]
+        choices = [(volume, volume) for volume in volumes]
+        self.fields["volumes"] = forms.MultipleChoiceField(label=_("Remove these volumes, too"), required=False, choices=choices)
 
     def clean_confirm(self) -> str:
         if self.cleaned_data["confirm"] != self.name:

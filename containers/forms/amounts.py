@@ -18,8 +18,8 @@ def size(value: int) -> str:
     amount, unit = float(value), 0
     while amount >= 1024 and unit < len(UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
-    digits = 0 if unit == 0 or amount >= 100 or amount == int(amount) else 1
-    return f"{amount:.{digits}f} {UNITS[unit]}"
+    text = f"{amount:.0f}" if unit == 0 or amount >= 100 else f"{amount:.1f}".removesuffix(".0")
+    return f"{text} {UNITS[unit]}"
 
 
 def exact(value: int) -> str:

@@ -5,7 +5,7 @@ What was typed is kept as it is, right or wrong; the value is judged by `Contain
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -137,7 +137,7 @@ def _move(rows: list[Any], index: int, to: int) -> bool:
     return False
 
 
-_VERBS: Final = {
+_VERBS: Final[dict[str, Callable[[list[Any], int], bool]]] = {
     # The page shows an empty row below the others anyway.
     "add": lambda rows, index: True,
     "remove": _remove,

@@ -50,6 +50,11 @@ def pre_start(data: str, name: str, layers: list[str], volumes: list[str], *, bu
         mount_overlay(data, name, layers[:-1], layers[-1])
     else:
         mount_bind(f"{data}/layers/{layers[0]}", f"{container}/rootfs")
+    try:
+        check_mountpoints(f"{container}/rootfs", f"{container}/config")
+    except BaseException:
+        unmount(f"{container}/rootfs")
+        raise
 
 
 def post_stop(data: str, name: str) -> None:
@@ -68,6 +73,37 @@ def check_kind(path: str, what: str, *, is_file: bool) -> None:
         raise HookError(f"{what} is a symbolic link, which is not followed")
     if not (stat.S_ISREG(mode) if is_file else stat.S_ISDIR(mode)):
         raise HookError(f"{what} is not a {'file' if is_file else 'directory'}")
+
+
+def check_mountpoints(rootfs: str, config: str) -> None:
+    """Refuse mountpoints that lead through a link: LXC would not mount there, but would make them first, on the host."""
+    with open(config, encoding="utf-8") as lines:
+        targets = [line.split()[3] for line in lines if line.startswith("lxc.mount.entry = ")]
+    top = os.open(rootfs, OPEN_DIRECTORY)
+    try:
+        for target in targets:
+            check_mountpoint(top, target)
+    finally:
+        os.close(top)
+
+
+def check_mountpoint(top: int, target: str) -> None:
+    """Follow a path in an open root filesystem as far as it exists."""
+    directory = os.dup(top)
+    try:
+        for part in target.split("/"):
+            mode = os.stat(part, dir_fd=directory, follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode):
+                raise HookError(f"the mountpoint /{target} is or goes through a symbolic link of the root filesystem: {part}")
+            if not stat.S_ISDIR(mode):
+                return
+            inner = os.open(part, OPEN_DIRECTORY, dir_fd=directory)
+            os.close(directory)
+            directory = inner
+    except FileNotFoundError:
+        return
+    finally:
+        os.close(directory)
 
 
 def mount_overlay(data: str, name: str, lower: list[str], upper: str) -> None:

@@ -56,7 +56,8 @@ class Monitor:
 
     def serve(self, stop: threading.Event) -> None:
         """Run until `stop` is set."""
-        threading.Thread(target=self._listen, name="lxc-monitor", daemon=True).start()
+        listener = threading.Thread(target=self._listen, args=(stop,), name="lxc-monitor", daemon=True)
+        listener.start()
         self._attempt(self._autostart)
         due = dict.fromkeys((self._look, self._reap), 0.0)
         while not stop.is_set():
@@ -65,9 +66,10 @@ class Monitor:
                 if time.monotonic() >= due[task]:
                     self._attempt(task)
                     due[task] = time.monotonic() + every_s
+        listener.join()
 
-    def _listen(self) -> None:
-        for name, state in events.iter_changes(self._layout.containers):
+    def _listen(self, stop: threading.Event) -> None:
+        for name, state in events.iter_changes(self._layout.containers, stop):
             self._changes.put(Change(name, state, timezone.now()))
 
     def _receive(self, timeout_s: float) -> None:

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 # A listener that is this far behind is let go; its browser comes back and reads what it missed from the pages.
 MAX_BACKLOG: Final = 1_000
 MAX_RECONNECT_DELAY_S: Final = 5.0
+CANCEL_AGAIN_S: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -82,14 +83,19 @@ class Fanout:
 
     async def _stop(self) -> None:
         task, self._task = self._task, None
-        if task is not None:
+        while task is not None and not task.done():
+            # More than once: redis-py swallows a cancel that comes while it connects.
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
+
+    @property
+    def _is_current(self) -> bool:
+        """Whether the running task is the one that serves the listeners: one whose end was interrupted must not serve on."""
+        return self._task is asyncio.current_task()
 
     async def _receive(self) -> None:
         delay = 0.1
-        while True:
+        while self._is_current:
             try:
                 await self._subscribe()
             except (redis.RedisError, OSError) as error:
@@ -103,6 +109,8 @@ class Fanout:
         async with client, client.pubsub(ignore_subscribe_messages=False) as pubsub:
             await pubsub.subscribe(channel())
             async for message in pubsub.listen():
+                if not self._is_current:
+                    return
                 if message["type"] == "subscribe":
                     self._subscribed.set()
                 elif event := _read(message["data"]):

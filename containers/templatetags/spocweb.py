@@ -15,11 +15,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
-from containers.choices import Via
-from containers.models import Job, Step
+from containers.choices import JobState, StepState, Via
 from containers.forms import amounts
+from containers.models import Job, Step
 from containers.views import spans, states, wording
 from containers.views.activities import Shown
 
@@ -87,7 +86,7 @@ def ink(of: Stateful) -> str:
 def _shown(of: Stateful) -> states.Badge:
     if isinstance(of, Shown):
         return of.badge
-    return states.JOB_BADGES[of.state] if isinstance(of, Job) else states.STEP_BADGES[of.state]
+    return states.JOB_BADGES[JobState(of.state)] if isinstance(of, Job) else states.STEP_BADGES[StepState(of.state)]
 
 
 @register.filter
@@ -205,18 +204,7 @@ def _query(context: template.Context, changes: dict[str, Any]) -> str:
 @register.simple_tag
 def time_words() -> SafeString:
     """The words of spans for the script that keeps them counting; data, so the content policy does not mind it."""
-    words = {
-        "now": _("now"),
-        "ago": _("%(span)s ago") % {"span": "%s"},
-        "s": _("%d s").replace("%d", "%s"),
-        "min": _("%d min").replace("%d", "%s"),
-        "h": _("%d h").replace("%d", "%s"),
-        "d": _("%d d").replace("%d", "%s"),
-        "min_s": _("%(minutes)d min %(seconds)d s") .replace("X","X"),
-        "h_min": _("%(hours)d h %(minutes)d min") .replace("X","X"),
-        "d_h": _("%(days)d d %(hours)d h") .replace("X","X"),
-    }
-    return json_script(words, "time-words")
+    return json_script(spans.words().export(), "time-words")
 
 
 @register.filter

@@ -71,7 +71,8 @@ def clone(request: Request, name: str) -> HttpResponse:
         except SpocError as error:
             form.add_error("name", str(error))
         else:
-            messages.success(request, _("%(name)s is a copy of %(of)s. Look it over before you start it.") % {"name": made, "of": name})
+            text = _("%(name)s is a copy of %(of)s. Look it over before you start it.")
+            messages.success(request, text % {"name": made, "of": name})
             return redirect(made)
     page = ContainerPage.load(request, container, "")
     return render(request, "containers/clone.html", page.context | {"form": form}, status=422 if form.errors else 200)

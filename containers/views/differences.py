@@ -137,9 +137,9 @@ def _text(field: str, value: Any) -> str:
     if field == "limits.memory_bytes":
         return amounts.exact(value)
     if field.startswith("timeouts."):
-        return _("%d s") % value
+        return _("%(seconds)d s") % {"seconds": value}
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -6,16 +6,20 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Final
 
 from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
 from containers.choices import JobState, StepState
+from containers.domain.graph import Graph
 from containers.models import Command, Job, Line, Step
-from containers.views import spans, states
+from containers.services import hosts
+from containers.views import activities, reasons, spans, states
 from containers.views.states import Badge
 
 # Lines of one command that a page holds; the rest is a link away.
@@ -72,6 +76,7 @@ class ShownStep:
     commands: list[ShownCommand]
     bar: Segment | None
     is_alone: bool
+    waits_for: SafeString | None
 
     @property
     def number(self) -> int:
@@ -94,6 +99,11 @@ class ShownStep:
         return self.is_bad or self.is_running or self.is_alone
 
     @property
+    def is_shown(self) -> bool:
+        """Whether there is more to say than the tree says."""
+        return bool(self.commands) or self.row.state != StepState.SKIPPED
+
+    @property
     def title(self) -> str:
         return self.row.container or self.row.action
 
@@ -108,7 +118,7 @@ class JobPage:
     def steps(self) -> list[ShownStep]:
         rows = list(self.job.steps.all())
         commands = self._commands()
-        return [ShownStep(row, commands[row.pk], self._bar(row), is_alone=len(rows) == 1) for row in rows]
+        return [ShownStep(row, commands[row.pk], self._bar(row), len(rows) == 1, self._waits_for(row, rows)) for row in rows]
 
     @property
     def first_bad(self) -> ShownStep | None:
@@ -122,7 +132,9 @@ class JobPage:
     def error_title(self) -> str:
         """What went wrong, in one sentence, as early as a step says so."""
         bad = self.first_bad
-        return self.job.reason or (f"{bad.title}: {bad.row.note}" if bad else "")
+        if self.job.reason or not bad:
+            return self.job.reason
+        return bad.row.note if bad.row.note.startswith(bad.title) else f"{bad.title}: {bad.row.note}"
 
     @property
     def error_words(self) -> str:
@@ -130,7 +142,8 @@ class JobPage:
         words = self.job.error.strip()
         if not words and (bad := self.first_bad) and bad.commands:
             words = "\n".join(line.text for line in bad.commands[-1].lines)
-        return "\n".join(words.splitlines()[-MOST_QUOTED:]) if words != self.job.reason else ""
+        lines = [line for line, _group in groupby(words.splitlines())]
+        return "\n".join(lines[-MOST_QUOTED:]) if words != self.job.reason else ""
 
     @property
     def is_traceback(self) -> bool:
@@ -176,6 +189,17 @@ class JobPage:
     @cached_property
     def _now(self) -> datetime:
         return self.job.ended_at or timezone.now()
+
+    @cached_property
+    def _graph(self) -> Graph:
+        return Graph(hosts.containers().edges())
+
+    def _waits_for(self, row: Step, rows: list[Step]) -> SafeString | None:
+        if row.state != StepState.PENDING or not row.container or not self.job.is_active:
+            return None
+        unended = [step.container for step in rows if step.state in activities.UNENDED]
+        names = activities.blockers(row.container, row.action, self._graph, unended)
+        return reasons.waits_for(names) if names else None
 
     def _bar(self, row: Step) -> Segment | None:
         if row.started_at is None or self.job.started_at is None:

@@ -22,7 +22,8 @@ def lines(data: Mapping[str, Any], saved: Mapping[str, Any] | None = None) -> li
         return [(coloured(line), False) for line in text]
     before = _dump({key: value for key, value in saved.items() if key != "name"})
     # A comma after what was the last line is no change.
-    matcher = difflib.SequenceMatcher(None, [line.rstrip(",") for line in before], [line.rstrip(",") for line in text], autojunk=False)
+    bare_before, bare = ([line.rstrip(",") for line in lines] for lines in (before, text))
+    matcher = difflib.SequenceMatcher(None, bare_before, bare, autojunk=False)
     same = {block.b + offset for block in matcher.get_matching_blocks() for offset in range(block.size)}
     return [(coloured(line), number not in same) for number, line in enumerate(text)]
 
@@ -32,9 +33,13 @@ def coloured(line: str) -> SafeString:
     if match is None:
         return SafeString(escape(line))
     indent, key, text, rest = (escape(group or "") for group in match.groups())
-    key = f'<span class="k">{key[:-2]}</span>: ' if key else ""
-    text = f'<span class="s">{text}</span>' if text else ""
-    return SafeString(f"{indent}{key}{text}{rest}")
+    parts = [
+        indent,
+        f'<span class="k">{key[:-2]}</span>: ' if key else "",
+        f'<span class="s">{text}</span>' if text else "",
+        rest,
+    ]
+    return SafeString("".join(parts))
 
 
 def _dump(data: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
+from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -55,8 +56,8 @@ _COLUMNS: Final = (
     "last_job__state",
     "last_job__operation",
     "last_job__reason",
-    "last_job__created_at",
-    "last_job__ended_at",
+    # When it ended, or if it has not, when it was asked for.
+    "job_at",
 )
 
 
@@ -86,8 +87,7 @@ class Row:
     job_state: str | None
     job_operation: str | None
     job_reason: str | None
-    job_created_at: datetime | None
-    job_ended_at: datetime | None
+    job_at: datetime | None
     activity: Activity | None = None
     badge: Badge = states.UNKNOWN
     tier: int = 0
@@ -116,7 +116,7 @@ class Listing:
     @cached_property
     def found(self) -> list[Row]:
         """All that the search leaves, in every state."""
-        rows = hosts.containers().order_by("name")
+        rows = hosts.containers().order_by("name").annotate(job_at=Coalesce("last_job__ended_at", "last_job__created_at"))
         if self.query.search:
             rows = rows.search(self.query.search)
         found = [Row(*values) for values in rows.values_list(*_COLUMNS)]
@@ -154,8 +154,8 @@ class Listing:
         return [row for row in self.page.object_list if row.name in wanted]
 
     def _judge(self, rows: list[Row]) -> None:
-        known = activities.load()
         graph = Graph(hosts.containers().edges())
+        known = activities.load(graph)
         tiers = _tiers(graph)
         for row in rows:
             row.activity = known.get(row.name) or _queued(row)
@@ -170,9 +170,9 @@ class Listing:
 
 
 def _queued(row: Row) -> Activity | None:
-    if row.job_operation is None or row.job_state not in ACTIVE_JOB_STATES:
+    if row.job is None or row.job_operation is None or row.job_state not in ACTIVE_JOB_STATES:
         return None
-    return Activity(row.job_operation, note=row.job_reason or "")
+    return Activity(row.job_operation, row.job, row.job_state, note=row.job_reason or "")
 
 
 def _tiers(graph: Graph) -> dict[str, int]:

@@ -49,11 +49,12 @@ class ContainerPage:
     @classmethod
     def load(cls, request: Request, container: Container, tab: str) -> ContainerPage:
         jobs = hosts.jobs().filter(containers__name=container.name)
+        graph = Graph(hosts.containers().edges())
         return cls(
             container=container,
-            shown=activities.show([container])[0],
+            shown=activities.show([container], graph)[0],
             tab=tab,
-            graph=Graph(hosts.containers().edges()),
+            graph=graph,
             holder=jobs.filter(state=JobState.RUNNING).order_by("id").first(),
             job_count=JobContainer.objects.filter(name=container.name, job__host=container.host_id).count(),
             may_operate=access.may_operate(request.user),

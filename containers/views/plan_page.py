@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -87,7 +88,8 @@ class PlanPage:
         label = _BUTTONS[self.operation][0]
         if count == 1 and len(self.names) == 1:
             return f"{label} {self.names[0]}"
-        return ngettext("%(label)s %(count)d container", "%(label)s %(count)d containers", count) % {"label": label, "count": count}
+        text = ngettext("%(label)s %(count)d container", "%(label)s %(count)d containers", count)
+        return text % {"label": label, "count": count}
 
     @property
     def _changes(self) -> tuple[PlanStep, ...]:
@@ -196,11 +198,11 @@ def _reason(step: PlanStep) -> str:
         return str(_REASONS[step.reason])
     for prefix, text in _PREFIXES.items():
         if step.reason.startswith(prefix):
-            return text % {"names": step.reason.removeprefix(prefix)}
+            return str(text) % {"names": step.reason.removeprefix(prefix)}
     return step.reason[:1].upper() + step.reason[1:]
 
 
-_PREFIXES: Final[Mapping[str, Any]] = {
+_PREFIXES: Final[Mapping[str, str | Promise]] = {
     "needed by ": gettext_lazy("Needed by %(names)s"),
     "needs ": gettext_lazy("Goes first: it needs %(names)s"),
 }

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Final
 
-from django.utils.html import format_html
+from django.urls import reverse
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_noop as _
 
+from containers.choices import ContainerState
 from containers.views import spans, states
 from containers.views.states import Activity, Badge, Stated
 
@@ -20,8 +24,25 @@ def reason_of(container: Stated, badge: Badge, activity: Activity | None = None)
     return _REASONS.get(badge.key, _note)(container, activity)
 
 
+def waits_for(names: Iterable[str]) -> SafeString:
+    """Return "Waits for db", each name a link."""
+    links = format_html_join(", ", '<a href="{}">{}</a>', ((reverse("container-detail", args=[name]), name) for name in names))
+    return format_html(gettext("Waits for {}"), links)
+
+
+def _say(text: str, span: SafeString = NOTHING) -> SafeString:
+    """Return `text` in the active language, with `span` at its place."""
+    return SafeString(_translated(get_language(), text).replace("{}", span))
+
+
+@cache
+def _translated(language: str | None, text: str) -> str:
+    # One look-up per language, not one per row: a thousand of them cost as much as the database.
+    return escape(gettext(text))
+
+
 def _words(text: str) -> SafeString:
-    return format_html('<span class="sw-words">{}</span>', text) if text else NOTHING
+    return SafeString(f'<span class="sw-words">{escape(text)}</span>') if text else NOTHING
 
 
 def _note(container: Stated, activity: Activity | None) -> SafeString:
@@ -30,23 +51,23 @@ def _note(container: Stated, activity: Activity | None) -> SafeString:
 
 def _running(container: Stated, activity: Activity | None) -> SafeString:
     if container.state_since is None:
-        return SafeString(_("Ready")) if container.is_ready else NOTHING
+        return _say(_("Ready")) if container.is_ready else NOTHING
     up = spans.up_time(container.state_since)
     if container.is_ready:
-        return format_html(_("Up {}, ready"), up)
-    return format_html(_("Up {}, readiness not known"), up) if container.ready else format_html(_("Up {}"), up)
+        return _say(_("Up {}, ready"), up)
+    return _say(_("Up {}, readiness not known"), up) if container.ready else _say(_("Up {}"), up)
 
 
 def _starting(container: Stated, activity: Activity | None) -> SafeString:
     if activity and activity.note:
         return _words(activity.note)
-    return SafeString(_("Not ready yet")) if container.state == "RUNNING" else NOTHING
+    return _say(_("Not ready yet")) if container.state == ContainerState.RUNNING else NOTHING
 
 
 def _waiting(container: Stated, activity: Activity | None) -> SafeString:
-    if activity and activity.note:
-        return format_html("{}", activity.note)
-    return SafeString(_("In line to start"))
+    if activity and activity.waits_for:
+        return waits_for(activity.waits_for)
+    return SafeString(escape(activity.note)) if activity and activity.note else _say(_("In line to start"))
 
 
 def _failed(container: Stated, activity: Activity | None) -> SafeString:
@@ -54,23 +75,23 @@ def _failed(container: Stated, activity: Activity | None) -> SafeString:
 
 
 def _frozen(container: Stated, activity: Activity | None) -> SafeString:
-    return format_html(_("Frozen {}"), spans.age(container.state_since)) if container.state_since else NOTHING
+    return _say(_("Frozen {}"), spans.age(container.state_since)) if container.state_since else NOTHING
 
 
 def _stopped(container: Stated, activity: Activity | None) -> SafeString:
     if activity is not None and not container.is_created:
-        return SafeString(_("Being created"))
+        return _say(_("Being created"))
     if container.is_mounted:
-        return SafeString(_("Its root filesystem is mounted"))
+        return _say(_("Its root filesystem is mounted"))
     if container.state_since is not None:
-        return format_html(_("Stopped {}"), spans.age(container.state_since))
-    return SafeString(_("Build container, not started yet") if container.build else _("Not started yet"))
+        return _say(_("Stopped {}"), spans.age(container.state_since))
+    return _say(_("Build container, not started yet") if container.build else _("Not started yet"))
 
 
 def _unknown(container: Stated, activity: Activity | None) -> SafeString:
     if container.state_since is None:
-        return SafeString(_("LXC does not answer"))
-    return format_html(_("LXC does not answer, last asked {}"), spans.age(container.state_since))
+        return _say(_("LXC does not answer"))
+    return _say(_("LXC does not answer, since {}"), spans.age(container.state_since))
 
 
 _REASONS: Final[dict[str, Callable[[Stated, Activity | None], SafeString]]] = {

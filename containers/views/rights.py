@@ -57,15 +57,15 @@ class Ability:
 def operations(request: Request) -> HttpResponse:
     require(request, "view")
     counts = _counts()
-    abilities = [Ability(operation, MEANINGS[operation], **counts.get(operation, _NEVER)) for operation in Operation]
+    abilities = [Ability(operation, MEANINGS[operation], *counts.get(operation, _NEVER)) for operation in Operation]
     return render(request, "operations.html", {"section": "operations", "abilities": abilities, "days": DAYS})
 
 
-_NEVER: Final[dict[str, Any]] = {"count": 0, "failed": 0, "last_job": None}
+_NEVER: Final[list[Any]] = [0, 0, None]
 
 
-def _counts() -> dict[str, dict[str, Any]]:
+def _counts() -> dict[str, list[Any]]:
     jobs = hosts.jobs().filter(created_at__gte=timezone.now() - timedelta(days=DAYS)).order_by()
     bad = Q(state__in=(JobState.FAILED, JobState.ERRORED, JobState.LOST))
-    rows = jobs.values("operation").annotate(count=Count("pk"), failed=Count("pk", filter=bad), last_job=Max("pk"))
-    return {row.pop("operation"): row for row in rows}
+    rows = jobs.values_list("operation").annotate(Count("pk"), Count("pk", filter=bad), Max("pk"))
+    return {operation: counts for operation, *counts in rows}

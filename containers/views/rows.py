@@ -37,11 +37,12 @@ def render(rows: Iterable[Row], *, may_operate: bool) -> SafeString:
 
 
 def _render(row: Row, language: str, *, may_operate: bool) -> str:
+    job, job_state = _job(row)
     skeleton = _skeleton(
         language,
         may_operate,
         row.state == ContainerState.STOPPED,
-        row.job is not None,
+        job is not None,
         row.is_pending,
         row.protected,
     )
@@ -54,8 +55,8 @@ def _render(row: Row, language: str, *, may_operate: bool) -> str:
         address=row.address,
         limits=_limits(row),
         starts=_starts(row),
-        job=row.job,
-        jobglyph=_job_glyph(language, row.job_state),
+        job=job,
+        jobglyph=_job_glyph(language, job_state),
         jobage=_job_age(row),
     )
 
@@ -93,9 +94,15 @@ def _job_glyph(language: str, state: str | None) -> str:
     )
 
 
+def _job(row: Row) -> tuple[int | None, str | None]:
+    """Return the job that is at it now, also as a part of something else, or else the last one that was about it."""
+    return (row.activity.job, row.activity.job_state) if row.activity else (row.job, row.job_state)
+
+
 def _job_age(row: Row) -> SafeString | str:
-    moment = row.job_ended_at or row.job_created_at
-    return spans.age(moment) if moment else ""
+    if row.activity:
+        return _("now")
+    return spans.age(row.job_at) if row.job_at else ""
 
 
 def _limits(row: Row) -> str:

@@ -112,9 +112,13 @@ class Activity:
     """What the active job is doing with one container: its step there, if it has come that far."""
 
     operation: str
+    job: int
+    job_state: str
     action: str = ""
     step_state: str = ""
     note: str = ""
+    # What has to be done with others before.
+    waits_for: tuple[str, ...] = ()
 
     @property
     def is_raising(self) -> bool:

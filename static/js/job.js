@@ -60,7 +60,7 @@
 
   // A link to a step or command that is folded away opens it.
   function unfold() {
-    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const target = location.hash ? document.getElementById(location.hash.slice(1)) : null;
     const details = target?.closest("details.sw-section");
     if (details) details.open = true;
     target?.scrollIntoView({ block: "start" });

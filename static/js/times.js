@@ -41,6 +41,12 @@
     }
   }
 
+  // The moment itself, in the zone of the browser.
+  document.addEventListener("pointerover", (event) => {
+    const element = event.target.closest?.("time[data-time]");
+    if (element && !element.title) element.title = new Date(element.dateTime).toLocaleString();
+  });
+
   let ticks = 0;
   setInterval(() => {
     if (document.hidden) return;

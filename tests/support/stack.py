@@ -124,6 +124,12 @@ class Stack:
             with error:
                 return Answer(error.code, dict(error.headers), error.read())
 
+    def answers(self) -> bool:
+        try:
+            return self.call("GET", "/containers/").status == 200
+        except urllib.error.URLError:
+            return False
+
     def get(self, path: str) -> Any:
         """Return the JSON at `path`."""
         answer = self.call("GET", path)
@@ -160,7 +166,9 @@ class Stack:
                 (source / "bin" / applet).symlink_to("busybox")
         (source / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")
         (source / "etc/group").write_text("root:x:0:\nnobody:x:65534:\n")
-        job = self.do("POST", "/layers/", {"name": name, "path": str(source)})
+        archive = source.with_suffix(".tar.gz")
+        lxc.run("tar", "-czf", str(archive), "-C", str(source), ".")
+        job = self.do("POST", "/layers/", {"name": name, "path": str(archive)})
         assert job["state"] == "succeeded", job
 
     def add(self, name: str, **more: Any) -> Any:

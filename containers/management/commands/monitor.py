@@ -13,6 +13,8 @@ from containers.models import Host
 
 class Command(BaseCommand):
     help = "Watches this host's containers."
+    # They load the pages: 15 MB that this process never needs. `make check` and `doctor` are for that.
+    requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         # Imported here: only this command and the worker may load what touches the host.

@@ -39,8 +39,7 @@ class Command(BaseCommand):
         stack.require_root()
         stack.require_lxc()
         self.uid, self.gid = stack.web_ids(settings.WEB_USER)
-        bridge = Path("/run") / f"spocweb-{settings.BRIDGE}.lock"
-        stack.lock([settings.DATA_DIR / "stack.lock", settings.RUN_DIR / "stack.lock", bridge])
+        stack.lock([settings.DATA_DIR / "stack.lock", settings.RUN_DIR / "stack.lock", bridge_lock()])
         stack.check_bind(settings.BIND)
 
     def prepare(self) -> None:
@@ -70,6 +69,10 @@ class Command(BaseCommand):
 
 def layout() -> Layout:
     return Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+
+
+def bridge_lock() -> Path:
+    return Path("/run") / f"spocweb-{settings.BRIDGE}.lock"
 
 
 def sqlite_file() -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Final
 
 from django.conf import settings
@@ -13,7 +14,8 @@ from containers.management.commands import prepare
 
 CONFIGURATION: Final = settings.BASE_DIR / "spocweb" / "supervisord.conf"
 # What the processes get to see of the environment; whatever else root's shell holds is none of the web process's.
-KEPT: Final = frozenset({"PATH", "PYTHONPATH", "PYTHONSAFEPATH", "PYTHONUNBUFFERED", "DJANGO_SETTINGS_MODULE"})
+KEPT: Final = frozenset({"PYTHONPATH", "PYTHONSAFEPATH", "PYTHONUNBUFFERED", "DJANGO_SETTINGS_MODULE"})
+SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Command(prepare.Command):
@@ -32,6 +34,7 @@ class Command(prepare.Command):
 def environment() -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("SPOCWEB_")}
     return kept | {
+        "PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}",
         "LANG": "C.UTF-8",
         "HOME": "/nonexistent",
         # Each thread that allocates would otherwise get an arena of its own.

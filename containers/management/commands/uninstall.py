@@ -22,10 +22,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, force: bool, **options: object) -> None:
         stack.require_root()
-        stack.lock([settings.DATA_DIR / "stack.lock"])
+        stack.lock([settings.DATA_DIR / "stack.lock", prepare.bridge_lock()])
         running = sorted(facts.running_names(prepare.layout()))
         if running and not force:
             raise Conflict(
                 f"Containers run: {', '.join(running)}", resolution='Stop them with `make manage ARGS="shutdown"`, or say FORCE=1'
             )
         network.remove(settings.BRIDGE, Runner())
+        prepare.bridge_lock().unlink()

@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench manage lock uninstall
+.PHONY: help run setup test check format bench manage migration lock uninstall
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): ##* *\(.*\)$$/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -27,6 +27,9 @@ bench: ## Measure, and print the table of docs/benchmarks.md
 
 manage: ## Run a management command: make manage ARGS="createtoken admin"
 	@bash bin/in-env python -m manage $(ARGS)
+
+migration: ## Write what changed in the models as a migration: make migration ARGS=what_it_does
+	@bash bin/in-env --dev bash bin/migration $(ARGS)
 
 lock: ## Write the locks anew, with the newest versions allowed
 	@bash bin/in-env --dev bash bin/lock

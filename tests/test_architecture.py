@@ -25,7 +25,7 @@ ALLOWED = {
     "views": {"services", "forms", "querysets", "models", "domain", "errors", "choices"},
     "api": {"services", "forms", "querysets", "models", "domain", "errors", "choices"},
     "templatetags": {"models", "domain", "choices", "services"},
-    "urls": {"views", "api"},
+    "urls": {"views", "api", "choices"},
     # Set-up: Django's own hooks. The gate is loaded everywhere, because it takes pickle away.
     "apps": {"checks", "jobs.gate"},
     "checks": {"errors", "domain"},

@@ -11,7 +11,7 @@ from ninja import Body, Query, Schema
 from containers.api import exports, schemas
 from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
 from containers.api.paging import Paged, paginate
-from containers.api.responses import accepted, plain_text
+from containers.api.responses import PLAIN_TEXT, accepted, plain_text
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.api.texts import QueryText
@@ -97,14 +97,14 @@ def destroy_container(request: ApiRequest, name: str, filters: Query[Removal]) -
     return accepted(operations.request(actor_of(request), Operation.DESTROY, [row.name], inputs))
 
 
-@router.get("/containers/{name}/config/", auth=VIEW, response={200: str, **ERRORS})
+@router.get("/containers/{name}/config/", auth=VIEW, response=ERRORS, openapi_extra=PLAIN_TEXT)
 def show_config(request: ApiRequest, name: str) -> HttpResponse:
     """Return the LXC configuration as the next start will write it, as plain text."""
     rows = hosts.containers().select_related("host").with_definition()
     return plain_text(configs.preview(hosts.get_container(name, rows)))
 
 
-@router.get("/containers/{name}/log/", auth=VIEW, response={200: str, **ERRORS})
+@router.get("/containers/{name}/log/", auth=VIEW, response=ERRORS, openapi_extra=PLAIN_TEXT)
 def show_log(request: ApiRequest, name: str) -> HttpResponse:
     """Return the end of the container's console log, as plain text."""
     return plain_text(logs.tail(hosts.get_container(name).name))

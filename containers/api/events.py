@@ -11,6 +11,7 @@ from django.http import StreamingHttpResponse
 
 from containers.api.auth import VIEW, ApiRequest
 from containers.api.routing import Router
+from containers.api.schemas import ERRORS
 from containers.services.stream import Listener, LiveEvent, fanout
 
 router = Router(tags=["events"])
@@ -18,10 +19,10 @@ router = Router(tags=["events"])
 # Proxies close what is silent for a minute, and a client that is gone is noticed by writing to it.
 KEEP_ALIVE_S: Final = 15.0
 RETRY_MS: Final = 2_000
-CONTENT: Final = {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+STREAM: Final = {"responses": {200: {"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}}
 
 
-@router.get("/events/", auth=VIEW, openapi_extra={"responses": {"200": CONTENT}})
+@router.get("/events/", auth=VIEW, response=ERRORS, openapi_extra=STREAM)
 async def follow_events(request: ApiRequest) -> StreamingHttpResponse:
     """Follow container states (`container`), jobs (`job`, `step`, `command`) and their output (`line`).
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpResponse, JsonResponse
 
 from containers.models import Job
+
+# For the OpenAPI document.
+PLAIN_TEXT: Final = {"responses": {200: {"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}}}
 
 
 def accepted(job: Job, **more: Any) -> JsonResponse:

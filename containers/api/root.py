@@ -41,9 +41,15 @@ class SlashedPath(PathConverter):
 
 register_converter(SlashedPath, "slashed")
 elsewhere = Router()
+METHODS: Final = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-@elsewhere.api_operation(["GET", "POST", "PUT", "PATCH", "DELETE"], "/{slashed:path}", auth=None, include_in_schema=False)
+@elsewhere.api_operation(METHODS, "/", auth=None, include_in_schema=False)
+def no_page(request: HttpRequest) -> NoReturn:
+    raise NotFound("There is nothing here; openapi.json says what there is")
+
+
+@elsewhere.api_operation(METHODS, "/{slashed:path}", auth=None, include_in_schema=False)
 def no_such_path(request: HttpRequest, path: str) -> NoReturn:
     raise NotFound("There is nothing here")
 

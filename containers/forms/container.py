@@ -92,7 +92,7 @@ class ContainerForm(forms.Form):
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of what was typed, right or wrong, defaults and the name left out."""
         if not self.is_bound:
-            return {key: value for key, value in self.saved.items() if key != "name"}
+            return {"definition": {}} | {key: value for key, value in self.saved.items() if key != "name"}
         result: dict[str, Any] = {"definition": dict(self.rows.to_definition()), "limits": {}, "timeouts": {}}
         for name, path in PATHS.items():
             value = self._typed(name)

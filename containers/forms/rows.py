@@ -31,7 +31,8 @@ class MountRow:
 
     @property
     def target(self) -> str:
-        return f"{self.mountpoint}:file" if self.kind == MountKind.FILE else self.mountpoint
+        mountpoint = self.mountpoint.removeprefix("/")
+        return f"{mountpoint}:file" if self.kind == MountKind.FILE else mountpoint
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -50,12 +52,20 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
+_WORDS: Final = re.compile(r"\s+|[^\s=,:/]+|[=,:/]")
+# Above it, comparing costs more than it tells; below it, marks would be everywhere.
+MOST_WORDS: Final = 400
+LEAST_ALIKE: Final = 0.3
+
+
 @dataclass(frozen=True)
 class Side:
     """A value on one side of a difference; `is_default` where nobody set it."""
 
     text: str
     is_default: bool
+    # The same in pieces, each with whether the other side lacks it.
+    pieces: tuple[tuple[str, bool], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     """Return what changed from one revision's data to another's, in the order of the definition."""
     old, new = _flat(before), _flat(after)
     return [
-        Change(field, _side(field, old.get(field)), _side(field, new.get(field)))
+        Change(field, *_marked(_side(field, old.get(field)), _side(field, new.get(field))))
         for field in {**new, **old}
         if old.get(field) != new.get(field)
     ]
@@ -131,6 +141,18 @@ def _side(field: str, value: Any) -> Side:
         default = _DEFAULTS.get(field)
         return Side("–" if default is None else _text(field, default), is_default=True)
     return Side(_text(field, value), is_default=False)
+
+
+def _marked(before: Side, after: Side) -> tuple[Side, Side]:
+    """Return both sides with the words that differ known; where they have little in common, as they are."""
+    old, new = (_WORDS.findall(side.text) for side in (before, after))
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    if len(old) + len(new) > MOST_WORDS or matcher.ratio() < LEAST_ALIKE:
+        return before, after
+    codes = matcher.get_opcodes()
+    left = tuple(("".join(old[a:b]), code != "equal") for code, a, b, _c, _d in codes if b > a)
+    right = tuple(("".join(new[c:d]), code != "equal") for code, _a, _b, c, d in codes if d > c)
+    return replace(before, pieces=left), replace(after, pieces=right)
 
 
 def _text(field: str, value: Any) -> str:

@@ -122,6 +122,8 @@ class Editor:
         return [*self._validity(), *self._effects()]
 
     def _validity(self) -> list[Check]:
+        if not self.form.is_bound and self.container is None:
+            return [Check("dot", "off", SafeString(_("A name and one layer are needed at least")))]
         problems = [text for _anchor, what, text in self._problems]
         if not problems:
             return [Check("done", "ok", SafeString(_("The definition is valid, there is no cycle")))]

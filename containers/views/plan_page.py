@@ -78,6 +78,11 @@ class PlanPage:
         return self.operation in INTERRUPTING
 
     @property
+    def interrupts(self) -> bool:
+        """Whether there is something to say about what ends; of deleting, the page itself says what goes."""
+        return self.is_interrupting and self.has_changes and (self.operation != Operation.DESTROY or bool(self.emptied))
+
+    @property
     def icon(self) -> str:
         return _BUTTONS[self.operation][1]
 

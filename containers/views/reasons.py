@@ -91,7 +91,7 @@ def _stopped(container: Stated, activity: Activity | None) -> SafeString:
 def _unknown(container: Stated, activity: Activity | None) -> SafeString:
     if container.state_since is None:
         return _say(_("LXC does not answer"))
-    return _say(_("LXC does not answer, since {}"), spans.age(container.state_since))
+    return _say(_("LXC does not answer, asked {}"), spans.age(container.state_since))
 
 
 _REASONS: Final[dict[str, Callable[[Stated, Activity | None], SafeString]]] = {

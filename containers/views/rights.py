@@ -67,5 +67,5 @@ _NEVER: Final[list[Any]] = [0, 0, None]
 def _counts() -> dict[str, list[Any]]:
     jobs = hosts.jobs().filter(created_at__gte=timezone.now() - timedelta(days=DAYS)).order_by()
     bad = Q(state__in=(JobState.FAILED, JobState.ERRORED, JobState.LOST))
-    rows = jobs.values_list("operation").annotate(Count("pk"), Count("pk", filter=bad), Max("pk"))
+    rows = jobs.values_list("operation").annotate(count=Count("pk"), failed=Count("pk", filter=bad), last=Max("pk"))
     return {operation: counts for operation, *counts in rows}

@@ -53,8 +53,8 @@ def _render(row: Row, language: str, *, may_operate: bool) -> str:
         state=_badge(language, row.badge),
         reason=reason_of(row, row.badge, row.activity),
         address=row.address,
-        limits=_limits(row),
-        starts=_starts(row),
+        limits=_limits(language, row.memory_bytes, row.cpus, row.pids),
+        starts=_starts(language, row.autostart, row.tier),
         job=job,
         jobglyph=_job_glyph(language, job_state),
         jobage=_job_age(row),
@@ -105,16 +105,18 @@ def _job_age(row: Row) -> SafeString | str:
     return spans.age(row.job_at) if row.job_at else ""
 
 
-def _limits(row: Row) -> str:
-    parts = [amounts.size(row.memory_bytes)] if row.memory_bytes else []
-    if row.cpus:
-        parts.append(_("%(cpus)g CPU") % {"cpus": row.cpus})
-    if row.pids:
-        parts.append(_("%(pids)d processes") % {"pids": row.pids})
-    return "<br>".join(parts[:2])
+@lru_cache(maxsize=1024)
+def _limits(language: str, memory_bytes: int | None, cpus: float | None, pids: int | None) -> str:
+    parts = [amounts.size(memory_bytes)] if memory_bytes else []
+    if cpus:
+        parts.append(_("%(cpus)g CPU") % {"cpus": cpus})
+    if pids:
+        parts.append(_("%(pids)d processes") % {"pids": pids})
+    return "<br>".join(map(escape, parts[:2]))
 
 
-def _starts(row: Row) -> str:
-    if not row.autostart:
-        return f'<span class="sw-dim">{_("By hand")}</span>'
-    return _("Boot, tier %(tier)d") % {"tier": row.tier} if row.tier else _("At boot")
+@lru_cache(maxsize=1024)
+def _starts(language: str, autostart: bool, tier: int) -> str:
+    if not autostart:
+        return f'<span class="sw-dim">{escape(_("By hand"))}</span>'
+    return escape(_("Boot, tier %(tier)d") % {"tier": tier} if tier else _("At boot"))

@@ -105,7 +105,12 @@
     popup.showPopover();
     place(link);
     popup.querySelector("a")?.focus();
-    popup.addEventListener("toggle", () => link.focus(), { once: true });
+    opened_by = link;
+  });
+
+  let opened_by = null;
+  popup?.addEventListener("toggle", (event) => {
+    if (event.newState === "closed" && popup.contains(document.activeElement)) opened_by?.focus();
   });
 
   function place(link) {
@@ -127,6 +132,12 @@
     const step = event.key === "ArrowDown" ? 1 : -1;
     const index = items.indexOf(document.activeElement);
     items[(index + step + items.length) % items.length].focus();
+  });
+
+  // A button that is only a shape says its name to those who see it, too.
+  document.addEventListener("pointerover", (event) => {
+    const button = event.target.closest?.(".btn-square[aria-label]");
+    if (button && !button.title) button.title = button.getAttribute("aria-label");
   });
 
   // --- copy and wrap ---

@@ -30,7 +30,7 @@
     bar.querySelector("[data-bulk-count]").textContent = fill(bar.dataset.text, rows.length, all.length);
     for (const button of bar.querySelectorAll("[data-counts]")) {
       const count = button.dataset.counts === "up" ? up.length : rows.length - up.length;
-      button.querySelector("[data-n]").textContent = count;
+      button.querySelector("[data-n]").textContent = ` ${count}`;
       button.toggleAttribute("disabled", count === 0);
     }
     bar.querySelector("[data-bulk-reach]").textContent = reach(bar, new Set(up.map((row) => row.id.slice(4))));

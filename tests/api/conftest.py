@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 
 from containers.services import tokens
@@ -25,23 +24,23 @@ class Api:
         self.headers = {"Authorization": f"Bearer {tokens.create_token(user)}"} if user else {}
         self.client = Client(raise_request_exception=True)
 
-    def __call__(self, method: str, path: str, body: Any = None, **more: Any) -> HttpResponse:
+    def __call__(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
         if body is not None and "data" not in more:
             more["data"] = json.dumps(body)
         if "data" in more:
             more.setdefault("content_type", "application/json")
         return self.client.generic(method, f"{ROOT}{path}", headers={**self.headers, **more.pop("headers", {})}, **more)
 
-    def get(self, path: str, **more: Any) -> HttpResponse:
+    def get(self, path: str, **more: Any) -> Any:
         return self("GET", path, **more)
 
-    def post(self, path: str, body: Any = None, **more: Any) -> HttpResponse:
+    def post(self, path: str, body: Any = None, **more: Any) -> Any:
         return self("POST", path, body, **more)
 
-    def patch(self, path: str, body: Any, **more: Any) -> HttpResponse:
+    def patch(self, path: str, body: Any, **more: Any) -> Any:
         return self("PATCH", path, body, **more)
 
-    def delete(self, path: str, **more: Any) -> HttpResponse:
+    def delete(self, path: str, **more: Any) -> Any:
         return self("DELETE", path, **more)
 
 

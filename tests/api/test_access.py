@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils.crypto import get_random_string
 
 from containers.api import api as ninja_api
 from containers.models import ApiToken, Container, Event, Job, Layer
@@ -136,9 +137,7 @@ class Session:
         self.client.force_login(user)
 
     def token(self) -> str:
-        from django.middleware.csrf import _get_new_csrf_string
-
-        secret = _get_new_csrf_string()
+        secret = get_random_string(32)
         self.client.cookies["spocweb_csrf"] = secret
         return secret
 

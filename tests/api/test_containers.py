@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from containers.choices import ContainerState
 from containers.models import Container, Job, Revision
@@ -256,12 +258,8 @@ def many(count: int) -> None:
         ("environment", {"key": "A", "value": "1"}),
         ("dependencies", {"needs": made[0]}),
     ):
-        model = Container._meta.get_field(relation).related_model
-        model.objects.bulk_create(  # type: ignore[union-attr]
-            model(container=row, position=0, **values)
-            for row in made
-            if row is not values.get("needs")  # type: ignore[operator]
-        )
+        model: Any = Container._meta.get_field(relation).related_model
+        model.objects.bulk_create(model(container=row, position=0, **values) for row in made if row is not values.get("needs"))
 
 
 def test_a_list_of_a_thousand_takes_nine_queries(api: Api, django_assert_num_queries: Any) -> None:
@@ -290,9 +288,6 @@ def test_no_list_takes_more_queries_for_more_rows(api: Api, django_assert_num_qu
 
     grow(0)
     api.get(path)
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connection) as before:
         api.get(path)
     grow(10)

@@ -16,11 +16,15 @@ from django.test import Client
 
 from containers.api.events import frames
 from containers.services import events, tokens
+from tests.support import rows
 
 DEADLINE_S = 20
 
 # The handler looks accounts up in a thread of its own, which sees what is committed only.
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+communicator: Any = ApplicationCommunicator
 
 
 class Stream:
@@ -31,7 +35,7 @@ class Stream:
         scope = {"type": "http", "method": "GET", "path": "/api/v1/events/", "query_string": b"", "headers": raw}
         handler = ASGIHandler()
         handler.load_middleware(is_async=True)
-        self.http = ApplicationCommunicator(handler, scope)
+        self.http: Any = communicator(handler, scope)
         self.buffer = b""
 
     async def open(self) -> tuple[int, dict[str, str]]:
@@ -98,8 +102,6 @@ def test_events_arrive_as_frames_and_the_client_may_go(redis_server: redis.Redis
 
 @pytest.mark.parametrize(("right", "status"), [(None, 401), ("", 403), ("view_container", 200), ("operate_container", 200)])
 def test_who_may_look_may_listen(redis_server: redis.Redis, right: str | None, status: int) -> None:
-    from tests.support import rows
-
     headers = {} if right is None else bearer(rows.user("somebody", right))
 
     async def main() -> None:

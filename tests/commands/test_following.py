@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from containers.choices import ContainerState, JobState, StepState
 from containers.models import Container, Job, Step
-from containers.services import transfer, watch
+from containers.services import transfer
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +46,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def does(*deeds: Callable[[], None]) -> None:
         script = list(deeds)
-        monkeypatch.setattr(watch.time, "sleep", lambda seconds: script.pop(0)())
+        monkeypatch.setattr("containers.services.watch.time.sleep", lambda seconds: script.pop(0)())
 
     return does
 

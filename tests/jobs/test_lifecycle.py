@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from containers.domain.states import Operation
 from containers.errors import Conflict
 from containers.jobs.runner import run_job
 from containers.models import Container, Job, Step
-from tests.jobs.conftest import Panel, steps
+from containers.services import demo
+from tests.jobs.conftest import SYSTEM, Panel, steps
 from tests.support import lxc
 
 pytestmark = pytest.mark.lxc
@@ -446,3 +448,14 @@ def test_steps_threads_leave_the_database_alone(panel: Panel, monkeypatch: pytes
     panel.add("web", cmd=SERVE, ready=IS_UP)
     panel.do(Operation.START, "web")
     assert not {name for name in used if name.startswith("step")}
+
+
+def test_the_demo_serves_a_page_that_came_all_the_way(panel: Panel) -> None:
+    job = panel.run(demo.request_demo(SYSTEM))
+    assert job.state == JobState.SUCCEEDED, job.error
+    assert [action for _, action, _ in steps(job)] == ["build", "create", "create", "create"]
+    started = panel.do(Operation.START, "demo-web")
+    assert started.state == JobState.SUCCEEDED, started.error
+    assert [name for name, _, _ in steps(started)] == ["demo-db", "demo-app", "demo-web"]
+    with urllib.request.urlopen(f"http://{panel.row('demo-web').address}/", timeout=10) as answer:
+        assert b"demo" in answer.read().lower()

@@ -10,6 +10,7 @@ from django.db import connection
 
 from containers.choices import ContainerState, MountKind
 from containers.domain import addresses
+from containers.domain.spec import ContainerSpec
 from containers.errors import AddressesExhausted, Conflict, FieldError, Forbidden, InvalidRequest, NotFound
 from containers.models import Container, Event, Job, Revision
 from containers.services import containers, hosts, specs, storing
@@ -44,11 +45,11 @@ def loaded(name: str) -> Container:
     return hosts.get_container(name, hosts.containers().with_definition())
 
 
-def full_spec() -> containers.ContainerSpec:
+def full_spec() -> ContainerSpec:
     rows.container("app")
     rows.container("db")
     rows.layer("top")
-    return containers.ContainerSpec.parse(FULL)
+    return ContainerSpec.parse(FULL)
 
 
 def test_what_is_created_reads_back_as_it_was_given(operator: User) -> None:

@@ -26,7 +26,7 @@ DEADLINE_S = 20
 @pytest.fixture
 def heard(redis_server: redis.Redis) -> Any:
     """A function that returns the next event on the channel."""
-    pubsub = redis_server.pubsub(ignore_subscribe_messages=True)
+    pubsub: Any = redis_server.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     pubsub.subscribe(events.channel())
     wait_until(lambda: pubsub.subscribed and redis_server.pubsub_numsub(events.channel())[0][1], "the subscription")
 

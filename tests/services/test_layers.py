@@ -69,9 +69,9 @@ def test_bad_paths_are_refused(path: str) -> None:
 
 
 def test_there_is_one_source() -> None:
-    for more in ({}, {"path": "/srv/x", "upload": "0" * 32}):
+    for path, upload in ((None, None), ("/srv/x", "0" * 32)):
         with pytest.raises(InvalidRequest, match="a path or an archive, and not both"):
-            layers.request_import(ROOT, "deb", **more)
+            layers.request_import(ROOT, "deb", path=path, upload=upload)
 
 
 def test_a_small_upload_is_kept_under_a_generated_name(operator: User, uploads: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.utils import timezone
 
@@ -25,14 +27,25 @@ def test_what_happens_is_yielded_once_and_the_outcome_last(monkeypatch: pytest.M
     def become(state: JobState, reason: str = "") -> None:
         Job.objects.filter(pk=job.pk).update(state=state, reason=reason)
 
-    script = [
+    def begin() -> None:
+        become(JobState.RUNNING)
+        end(1, "db", StepState.SUCCEEDED)
+
+    def fail() -> None:
+        end(2, "app", StepState.FAILED)
+        become(JobState.FAILED, "app broke")
+
+    def nothing() -> None:
+        """A look at which there is nothing new."""
+
+    script: list[Callable[[], None]] = [
         lambda: become(JobState.WAITING, "job 1 is changing db"),
-        lambda: None,
-        lambda: (become(JobState.RUNNING), end(1, "db", StepState.SUCCEEDED)),
-        lambda: None,
-        lambda: (end(2, "app", StepState.FAILED), become(JobState.FAILED, "app broke")),
+        nothing,
+        begin,
+        nothing,
+        fail,
     ]
-    monkeypatch.setattr(watch.time, "sleep", lambda seconds: script.pop(0)())
+    monkeypatch.setattr("containers.services.watch.time.sleep", lambda seconds: script.pop(0)())
     seen = [
         (progress.job.state, progress.job.reason, [step.container for step in progress.ended]) for progress in watch.follow(job)
     ]

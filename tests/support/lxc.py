@@ -39,7 +39,7 @@ def remove_all(layout: Layout) -> None:
         run("lxc-stop", "-k", "-P", str(layout.containers), "-n", name, check=False)
         wait_until(lambda name=name: not mounts(layout, name) and not command_socket(layout, name), f"{name} is gone")  # type: ignore[misc]
         shutil.rmtree(layout.container(name))
-    for volume in Path(layout.volumes).iterdir():
+    for volume in Path(layout.volumes).glob("*"):
         shutil.rmtree(volume) if volume.is_dir() and not volume.is_symlink() else volume.unlink()
 
 

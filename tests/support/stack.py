@@ -173,7 +173,8 @@ class Stack:
 
     def add(self, name: str, **more: Any) -> Any:
         """Create a container and wait until it is on the host; what is no key of a definition goes beside it."""
-        beside = {key: more.pop(key) for key in ("autostart", "protected", "limits", "timeouts", "description") if key in more}
+        keys = ("autostart", "protected", "limits", "timeouts", "description")
+        beside: dict[str, Any] = {key: more.pop(key) for key in keys if key in more}
         definition = {"layers": ["base"], "cmd": "/bin/sleep 1000", "halt": "SIGKILL", **more}
         job = self.do("POST", "/containers/", {"name": name, "definition": definition, **beside})
         assert job["state"] == "succeeded", job
@@ -192,7 +193,9 @@ class Stack:
             pid = todo.pop()
             try:
                 found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-                todo += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+                # A child belongs to the thread that started it.
+                for children in Path(f"/proc/{pid}/task").glob("*/children"):
+                    todo += [int(child) for child in children.read_text().split()]
             except FileNotFoundError:
                 continue
         return found

@@ -43,7 +43,8 @@ class ContainerHandler(Handler):
     subjects: dict[str, actions.Subject]
 
     @property
-    def _operation(self) -> Operation:
+    def operation(self) -> Operation:
+        """What the planner is asked for."""
         return Operation(self.job.operation)
 
     def _rows(self) -> ContainerQuerySet:
@@ -51,9 +52,9 @@ class ContainerHandler(Handler):
 
     def targets(self) -> tuple[str, ...]:
         """Return the names the job is about; what stands in its row is not trusted."""
-        if self._operation == Operation.AUTOSTART:
+        if self.operation == Operation.AUTOSTART:
             return tuple(self._rows().filter(autostart=True).values_list("name", flat=True))
-        if self._operation == Operation.SHUTDOWN:
+        if self.operation == Operation.SHUTDOWN:
             return tuple(self._rows().values_list("name", flat=True))
         targets = self.job.targets
         if not isinstance(targets, list) or not all(isinstance(name, str) for name in targets):
@@ -69,14 +70,14 @@ class ContainerHandler(Handler):
             raise NotFound(f"there is no container {', '.join(missing)}")
         for name in graph.edges:
             _check_name(name)
-        return plan.scope(self._operation, targets, graph)
+        return plan.scope(self.operation, targets, graph)
 
     def steps(self) -> Sequence[PlanStep]:
         """Look at rows and host and let the planner decide."""
         graph = Graph(self._rows().edges())
         targets = self.targets()
-        rows = list(self._rows().filter(name__in=plan.scope(self._operation, targets, graph)).with_definition())
-        self.plan = plan.plan(self._operation, targets, graph, self._facts(rows))
+        rows = list(self._rows().filter(name__in=plan.scope(self.operation, targets, graph)).with_definition())
+        self.plan = plan.plan(self.operation, targets, graph, self._facts(rows))
         self.subjects = {row.name: self._subject(row) for row in rows}
         return self._with_network(self.plan.steps)
 
@@ -96,7 +97,7 @@ class ContainerHandler(Handler):
         )
 
     def _is_ready(self, row: Container) -> bool | None:
-        if not row.ready or self._operation not in NEEDS_READY:
+        if not row.ready or self.operation not in NEEDS_READY:
             return None
         # Whatever the row remembers: a start relies on what is ready now.
         return actions.is_ready(Lxc(self.layout, self.runner(self.early_recorder(row.name))), row.name, row.ready)
@@ -117,7 +118,7 @@ class ContainerHandler(Handler):
     def _volumes_to_remove(self, row: Container) -> tuple[str, ...]:
         """Return the container's volumes that go with it: only if asked for, and none that another one mounts."""
         wanted = self.job.inputs.get("volumes")
-        if self._operation != Operation.DESTROY or not isinstance(wanted, list):
+        if self.operation != Operation.DESTROY or not isinstance(wanted, list):
             return ()
         own = [mount.volume for mount in row.mounts.all() if mount.volume in wanted]
         others = Mount.objects.filter(container__host=self.job.host_id, volume__in=own)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from django.conf import settings
 
 from containers.domain.plan import Action, PlanStep
+from containers.domain.states import Operation
 from containers.errors import Conflict
 from containers.host import layers
 from containers.jobs import messages
@@ -18,6 +19,13 @@ from containers.models import Layer
 
 class DemoHandler(ContainerHandler):
     """Builds the layer that the job's input names, then creates the job's containers."""
+
+    layer: Layer
+
+    @property
+    def operation(self) -> Operation:
+        """To the planner it is a creation."""
+        return Operation.CREATE
 
     def steps(self) -> Sequence[PlanStep]:
         """Return the building of the layer, unless it is there, and the creation of the containers after it."""

@@ -14,25 +14,25 @@ setup: ## Install what is missing, start nothing
 	@bash bin/in-env true
 
 test: ## Run the whole test suite: real LXC, real Redis, real browser. ARGS="tests/domain -k graph" for some
-	@bash bin/in-env --dev --in-app bash bin/test $(ARGS)
+	@bash bin/in-env --for test --in-app bash bin/test $(ARGS)
 
 check: ## Lint, format, types, templates, shell, migrations. ARGS="types" for some
-	@bash bin/in-env --dev --in-app bash bin/check $(ARGS)
+	@bash bin/in-env --for check --in-app bash bin/check $(ARGS)
 
 format: ## Let the formatters rewrite the files in this clone
-	@bash bin/in-env --dev bash bin/format
+	@bash bin/in-env --for work bash bin/format
 
 bench: ## Measure, and print the table of docs/benchmarks.md
-	@bash bin/in-env --dev --in-app python -m bench $(ARGS)
+	@bash bin/in-env --for bench --in-app python -m bench $(ARGS)
 
 manage: ## Run a management command: make manage ARGS="createtoken admin"
 	@bash bin/in-env python -m manage $(ARGS)
 
 migration: ## Write what changed in the models as a migration: make migration ARGS=what_it_does
-	@bash bin/in-env --dev bash bin/migration $(ARGS)
+	@bash bin/in-env --for work bash bin/migration $(ARGS)
 
 lock: ## Write the locks anew, with the newest versions allowed
-	@bash bin/in-env --dev bash bin/lock
+	@bash bin/in-env --for work bash bin/lock
 
 uninstall: ## Remove the panel; data stays. YES=1 asks nothing, PURGE=1 removes data, FORCE=1 even if containers run
 	@bash bin/uninstall

@@ -26,11 +26,13 @@ class Container:
         return [f"/usr/bin/{tool}", "-P", str(self.layout.containers), "-n", self.name, *words]
 
     def run(self, tool: str, *words: str, path: str = SHELL) -> str:
-        """Run a tool to its end and return what it printed. Raises CalledProcessError."""
+        """Run a tool to its end and return what it printed. Raises RuntimeError where it fails."""
         environment = {"PATH": path, "LANG": "C.UTF-8"}
         done = subprocess.run(
-            self.argv(tool, *words), env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=True
+            self.argv(tool, *words), env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
+        if done.returncode:
+            raise RuntimeError(f"{tool} on {self.name} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
     def begin(self, tool: str, *words: str) -> subprocess.Popen[bytes]:

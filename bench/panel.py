@@ -14,6 +14,7 @@ from bench.database import Database
 from bench.observer import Observer, observing
 from tests import environment
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 # What tests set and a panel that somebody uses does not.
 TESTS_ONLY = ("SPOCWEB_JOB_CONCURRENCY", "SPOCWEB_JOB_WORKERS", "SPOCWEB_LOG_LEVEL")
@@ -83,6 +84,9 @@ def running_panel() -> Iterator[Panel]:
         stack.callback(panel.api.close)
         panel.session = sign_in(panel.url, panel.password)
         panel.add_layer()
+        # The monitor has it made soon after its start; a start by hand does not wait for it.
+        bridge = Path("/sys/class/net") / panel.variables["SPOCWEB_BRIDGE"]
+        wait_until(bridge.is_dir, "the bridge is there")
         panel.database.wait_quiet()
         yield panel
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing. `set_up runtime` or `set_up dev` leaves in $TREE the directory that everything runs from:
+# Installs what is missing. `set_up run` (or check, test, bench, work) leaves in $TREE the directory that everything runs
+# from, and in $VENV which of its two virtual environments that purpose needs:
 #
 #   app/              the project's files as they are in the clone now
 #   app/staticfiles   what `collectstatic` made of them
@@ -17,7 +18,9 @@ readonly RUNTIME_PACKAGES=(
   busybox-static # the demo's layer
   tar gzip bzip2 xz-utils zstd # layers from archives
 )
-readonly DEV_PACKAGES=(chromium fonts-inter fonts-dejavu-core shellcheck)
+readonly CHECK_PACKAGES=(shellcheck)
+readonly TEST_PACKAGES=(chromium fonts-inter fonts-dejavu-core procps)
+readonly BENCH_PACKAGES=(wrk)
 
 # What goes into a tree.
 readonly PARTS=(
@@ -26,15 +29,16 @@ readonly PARTS=(
 )
 
 set_up() {
-  local kind=$1
+  VENV=dev
+  if [ "$1" = run ]; then VENV=runtime; fi
   need_root
   command -v apt-get >/dev/null || die "this needs Debian 12 or newer"
   take_turn
   remove_policy
-  install_system_packages "$kind"
+  install_system_packages "$1"
   "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "this needs Python 3.11 or newer, as in Debian 12"
   ensure_user
-  ensure_tree "$kind"
+  ensure_tree
   # From here on the tree is in use for as long as this process, or what it becomes, lives.
   exec 3<"$TREE/lock"
   flock -s 3
@@ -57,7 +61,11 @@ install_system_packages() {
   local -a wanted=("${RUNTIME_PACKAGES[@]}")
   # `lxc.apparmor.profile = generated` needs the parser, where the kernel has AppArmor.
   if grep -qs Y /sys/module/apparmor/parameters/enabled; then wanted+=(apparmor); fi
-  if [ "$1" = dev ]; then wanted+=("${DEV_PACKAGES[@]}"); fi
+  case $1 in
+    check) wanted+=("${CHECK_PACKAGES[@]}") ;;
+    test) wanted+=("${TEST_PACKAGES[@]}") ;;
+    bench) wanted+=("${BENCH_PACKAGES[@]}") ;;
+  esac
   local -a missing
   mapfile -t missing < <(missing_packages "${wanted[@]}")
   ((${#missing[@]})) || return 0
@@ -124,7 +132,7 @@ ensure_user() {
 # Trees and environments
 
 ensure_tree() {
-  local kind=$1 archive clone_id content
+  local archive clone_id content
   archive=$(mktemp)
   pack "$archive"
   clone_id=$(printf %s "$CLONE" | sha256sum | head -c 8)
@@ -132,8 +140,8 @@ ensure_tree() {
   TREE=$LIB/code-$clone_id-$content
   unpack "$archive"
   rm -f "$archive"
-  ensure_link "$kind"
-  finish_tree "$kind"
+  ensure_venv
+  finish_tree
   remove_stale "code-$clone_id-"
 }
 
@@ -148,7 +156,7 @@ pack() {
     --exclude=__pycache__ --exclude='*.pyc' --exclude='.*_cache' -- "${parts[@]}"
 }
 
-python_tag() { "$PYTHON" -c 'import platform, sys; print(sys.implementation.cache_tag, platform.machine())'; }
+python_tag() { "$PYTHON" -ISc 'import platform, sys; print(sys.implementation.cache_tag, platform.machine())'; }
 
 unpack() {
   [ ! -e "$TREE/complete" ] || return 0
@@ -159,15 +167,18 @@ unpack() {
   : >"$TREE/lock"
 }
 
-# runtime or dev: the virtual environment from that lock, shared by every tree with the same lock.
-ensure_link() {
-  local kind=$1 lock=$TREE/app/requirements.txt
-  if [ "$kind" = dev ]; then lock=$TREE/app/requirements-dev.txt; fi
-  local environment
-  environment=venv-$( (cat "$lock" && python_tag) | sha256sum | head -c 16)
-  [ -e "$LIB/$environment/complete" ] || build_venv "$LIB/$environment" "$lock"
-  ln -sfn "../$environment" "$TREE/$kind"
+# Both links are made, also the one to an environment that is not installed yet: it is not stale when it is.
+ensure_venv() {
+  link_venv runtime requirements.txt
+  link_venv dev requirements-dev.txt
+  local lock=requirements.txt
+  if [ "$VENV" = dev ]; then lock=requirements-dev.txt; fi
+  [ -e "$TREE/$VENV/complete" ] || build_venv "$LIB/$(venv_name "$lock")" "$TREE/app/$lock"
 }
+
+link_venv() { ln -sfn "../$(venv_name "$2")" "$TREE/$1"; }
+
+venv_name() { echo "venv-$( (cat "$TREE/app/$1" && python_tag) | sha256sum | head -c 16)"; }
 
 build_venv() {
   say "installing Python packages ($(grep -c '==' "$2"))"
@@ -203,14 +214,14 @@ with_npm() {
 
 finish_tree() {
   [ ! -e "$TREE/complete" ] || return 0
-  local kind=$1 node
+  local node
   node=node-$(cat "$TREE/app/package.json" "$TREE/app/package-lock.json" | sha256sum | head -c 16)
   [ -e "$LIB/$node/complete" ] || build_node "$LIB/$node"
   ln -sfn "../$node" "$TREE/node"
   ln -sfn ../node/node_modules "$TREE/app/node_modules"
   say "preparing code and static files"
-  "$TREE/$kind/bin/python" -m compileall -q -j 0 "$TREE/app"
-  collect_static "$kind"
+  "$TREE/$VENV/bin/python" -m compileall -q -j 0 "$TREE/app"
+  collect_static
   touch "$TREE/complete"
 }
 
@@ -219,7 +230,7 @@ collect_static() {
   local scratch
   scratch=$(mktemp -d)
   (
-    environment "$1"
+    environment
     quietly env SPOCWEB_DATA_DIR="$scratch" python -m manage collectstatic --noinput --verbosity 0
   )
   rm -rf "$scratch"
@@ -246,7 +257,7 @@ is_current() {
 
 # Make $TREE what this shell and its children run from.
 environment() {
-  export PATH=$TREE/$1/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+  export PATH=$TREE/$VENV/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
   # Neither the current directory nor a script's own is searched for modules: only what root owns.
   export PYTHONSAFEPATH=1 PYTHONPATH=$TREE/app PYTHONUNBUFFERED=1
   export DJANGO_SETTINGS_MODULE=spocweb.settings

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 import secrets
+import tempfile
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -101,8 +102,8 @@ def secret_key(file: Path) -> str:
 
 def _make_secret_key(file: Path) -> str:
     file.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
+    with os.fdopen(descriptor, "w") as stream:
         stream.write(secrets.token_urlsafe(48))
     try:
         # link, not rename: of two processes that start together, both must end up with one key.
@@ -110,5 +111,5 @@ def _make_secret_key(file: Path) -> str:
     except FileExistsError:
         pass
     finally:
-        temporary.unlink()
+        Path(temporary).unlink()
     return file.read_text()

@@ -83,10 +83,13 @@ def _changes(name: str, payload: Any) -> dict[str, Any]:
     changes = dict(payload)
     if changes.pop("name", name) != name:
         raise InvalidRequest.of("name", "cannot be changed")
-    revision = changes.get("revision")
-    if isinstance(revision, bool) or not isinstance(revision, int | None):
-        raise InvalidRequest.of("revision", "must be a whole number")
+    _check_revision(changes.get("revision"))
     return changes
+
+
+def _check_revision(number: object) -> None:
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 2**31):
+        raise InvalidRequest.of("revision", "must be a number that the container had or has")
 
 
 @router.delete("/containers/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})

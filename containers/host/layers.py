@@ -53,7 +53,7 @@ def import_source(
             # What follows the first line are its consequences.
             reason = error.output.strip().partition("\n")[0] or error.brief
             raise InvalidRequest(f"{source.path} cannot be made a layer: {reason}", details=error.output) from error
-        if not any(os.scandir(path)):
+        if not any(path.iterdir()):
             raise InvalidRequest(f"{source.path} is empty")
     return size(layout, runner, name)
 
@@ -86,9 +86,8 @@ def size(layout: Layout, runner: Runner, name: str) -> int:
 
 def remove_unfinished(layout: Layout) -> None:
     """Remove what imports left that were killed; those that still run are left alone."""
-    for entry in os.scandir(layout.layers):
-        if entry.name.startswith(_UNFINISHED):
-            _remove_unless_locked(Path(entry.path))
+    for path in layout.layers.glob(f"{_UNFINISHED}*"):
+        _remove_unless_locked(path)
 
 
 def _remove_unless_locked(path: Path) -> None:

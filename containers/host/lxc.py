@@ -9,7 +9,7 @@ from typing import Final
 
 from containers.domain.layout import Layout
 from containers.domain.states import State
-from containers.errors import CommandFailed, Conflict, HostError
+from containers.errors import CommandFailed, CommandTimeout, Conflict, HostError
 from containers.host import attach, cgroups, facts, identities, monitors, readiness, rootfs, starting, tools
 from containers.host.command import CommandResult, Runner
 from containers.host.facts import Look
@@ -178,8 +178,11 @@ class Lxc:
             yield
         except Conflict:
             raise
-        except BaseException:
-            # Also when the job was cancelled, which would stop every further command of its runner.
-            Lxc(self._layout, self._runner.for_cleanup()).kill(name)
+        except BaseException as error:
+            # LXC reported a failure: it cleans up by itself. Anything else stopped it at any point.
+            if isinstance(error, CommandTimeout) or not isinstance(error, HostError):
+                monitors.kill(self._layout, name)
+            # A cancelled job's runner runs nothing any more.
+            Lxc(self._layout, self._runner.for_cleanup()).wait_stopped(name, timeout_s=_CLEANUP_TIMEOUT_S)
             cgroups.remove_left(name)
             raise

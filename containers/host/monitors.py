@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ def find(layout: Layout, name: str) -> int | None:
     if (pid := find_started(layout, name)) is not None:
         return pid
     title = _title(layout, name)
-    pids = (entry.name for entry in os.scandir(_PROC) if entry.name.isdigit())
+    pids = (pid for pid in os.listdir(_PROC) if pid.isdigit())  # noqa: PTH208  a Path for every process takes its time
     return next((int(pid) for pid in pids if _read_title(pid) == title), None)
 
 
@@ -47,6 +48,15 @@ def init_of(monitor: int | None) -> int | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     return next((int(child) for child in children if _status(child, "NSpid").split()[1:] == ["1"]), None)
+
+
+def kill(layout: Layout, name: str) -> None:
+    """End a container whose start hangs: while hooks run, its monitor answers nobody. The hooks after it do not run."""
+    if (pid := find(layout, name)) is None:
+        return
+    with suppress(ProcessLookupError):
+        # A monitor leads a session, and the hooks it runs are in its group.
+        os.killpg(pid, signal.SIGKILL) if os.getsid(pid) == pid else os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

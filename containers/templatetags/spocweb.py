@@ -6,76 +6,40 @@ import json
 import shlex
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from django import template
-from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, json_script
+from django.utils.html import json_script
 from django.utils.safestring import SafeString
 
 from containers.choices import JobState, StepState, Via
 from containers.forms import amounts
 from containers.models import Job, Step
-from containers.views import spans, states, wording
+from containers.views import marks, spans, states, wording
 from containers.views.activities import Shown
+from containers.views.patches import ROW_PARAMETER
 
 register = template.Library()
-
-# With this a live page asks for single rows of what it shows.
-ROW_PARAMETER: Final = "row"
 
 Stateful = Shown | Job | Step
 
 
-@cache
-def _sprite() -> str:
-    return static("icons/sprite.svg")
-
-
-@register.simple_tag
-def icon(name: str) -> SafeString:
-    """A line icon, which says nothing that is not said in words beside it."""
-    return format_html('<svg class="sw-i" aria-hidden="true"><use href="{}#i-{}"></use></svg>', _sprite(), name)
-
-
-@register.simple_tag
-def glyph(name: str, turns: bool = False) -> SafeString:
-    """A state's shape."""
-    return format_html(
-        '<svg class="sw-g{}" fill="currentColor" aria-hidden="true"><use href="{}#s-{}"></use></svg>',
-        " sw-turn" if turns else "",
-        _sprite(),
-        name,
-    )
-
-
-@register.simple_tag
-def badge(shown: states.Badge, size: str = "") -> SafeString:
-    """A state as word, shape and ink; `size` is "lg" in the head of a page."""
-    loud = " sw-state-lg" if size == "lg" else " sw-state-loud" if shown.is_loud else ""
-    shape = glyph(shown.glyph, shown.turns)
-    return format_html('<span class="sw-state sw-{}{}">{}{}</span>', shown.ink, loud, shape, shown.word)
+register.simple_tag(marks.icon)
+register.simple_tag(marks.glyph)
+register.simple_tag(marks.badge)
 
 
 @register.simple_tag
 def state(of: Stateful, size: str = "") -> SafeString:
     """The state of a container (as `activities.show` returns it), a job or a step."""
-    return badge(_shown(of), size)
+    return marks.badge(_shown(of), size)
 
 
 @register.simple_tag
 def state_glyph(of: Stateful) -> SafeString:
-    """The same state where only a shape fits; the word follows for those who do not see it."""
-    shown = _shown(of)
-    return format_html(
-        '<span class="sw-{}"><span class="sw-ink">{}</span></span><span class="visually-hidden">{}: </span>',
-        shown.ink,
-        glyph(shown.glyph, shown.turns),
-        shown.word,
-    )
+    return marks.state_glyph(_shown(of))
 
 
 @register.filter

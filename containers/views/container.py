@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET
 
 from containers.errors import InvalidRequest
 from containers.services import configs, hosts, logs, specs
-from containers.templatetags.spocweb import ROW_PARAMETER
 from containers.views import activities, differences
 from containers.views.access import Request, get_container
 from containers.views.jobs import page_of
 from containers.views.page import ContainerPage
+from containers.views.patches import ROW_PARAMETER
 
 LAST_JOBS = 5
 LOG_BYTES = 64 * 1024

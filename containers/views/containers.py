@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET
 
 from containers.forms.queries import ContainerQuery
 from containers.services import access
-from containers.templatetags.spocweb import ROW_PARAMETER
 from containers.views import activities, rows, states
 from containers.views.access import Request, get_container, require
 from containers.views.listing import SORTS, Listing
+from containers.views.patches import ROW_PARAMETER
 
 
 @require_GET

@@ -19,9 +19,9 @@ from containers.models import Job
 from containers.querysets import JobQuerySet
 from containers.services import hosts
 from containers.services import jobs as service
-from containers.templatetags.spocweb import ROW_PARAMETER
 from containers.views.access import Request, actor_of, get_job, require
 from containers.views.job_page import JobPage
+from containers.views.patches import ROW_PARAMETER
 
 PAGE_SIZE: Final = 50
 
@@ -35,7 +35,7 @@ def job_list(request: Request) -> HttpResponse:
     wanted = set(request.GET.getlist(ROW_PARAMETER))
     if wanted:
         jobs = [job for job in page.object_list if str(job.pk) in wanted]
-        return render(request, "jobs/_rows.html", {"jobs": jobs})
+        return render(request, "jobs/_patch.html", {"jobs": jobs})
     choices = {"operations": Operation.choices, "states": [(ACTIVE, _("Not ended")), *JobState.choices]}
     return render(request, "jobs/list.html", {"section": "jobs", "query": query, "jobs": page, **choices})
 

@@ -19,8 +19,7 @@ from django.utils.translation import gettext as _
 
 from containers.choices import ContainerState, JobState
 from containers.forms import amounts
-from containers.templatetags import spocweb as tags
-from containers.views import spans, states
+from containers.views import marks, spans, states
 from containers.views.listing import Row
 from containers.views.reasons import reason_of
 from containers.views.states import Badge
@@ -80,18 +79,14 @@ def _skeleton(language: str, may_operate: bool, is_stopped: bool, has_job: bool,
 
 @lru_cache(maxsize=256)
 def _badge(language: str, badge: Badge) -> SafeString:
-    return tags.badge(badge)
+    return marks.badge(badge)
 
 
 @lru_cache(maxsize=256)
 def _job_glyph(language: str, state: str | None) -> str:
     if state is None:
         return ""
-    shown = states.JOB_BADGES[JobState(state)]
-    shape = tags.glyph(shown.glyph, shown.turns)
-    return f'<span class="sw-{shown.ink}"><span class="sw-ink">{shape}</span></span>' + (
-        f'<span class="visually-hidden">{escape(shown.word)}: </span>'
-    )
+    return marks.state_glyph(states.JOB_BADGES[JobState(state)])
 
 
 def _job(row: Row) -> tuple[int | None, str | None]:

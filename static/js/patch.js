@@ -40,12 +40,15 @@
     window.htmx?.process(fresh);
   }
 
+  // Rows come in a table, which is only their wrapping.
+  const elements = (content) => [...content.children].flatMap((child) => (child.matches("table[data-rows]") ? [...child.rows] : [child]));
+
   // Returns the elements that have no place on this page, and so ask for more than a patch.
   function patch(html) {
     const template = document.createElement("template");
     template.innerHTML = html;
     const homeless = [];
-    for (const fresh of [...template.content.children]) {
+    for (const fresh of elements(template.content)) {
       const old = fresh.id && document.getElementById(fresh.id);
       const home = fresh.dataset.into && document.getElementById(fresh.dataset.into);
       if (old) replace(old, fresh);

@@ -32,7 +32,7 @@ ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS]
 
 def concrete(path: str) -> str:
     kind = "base" if path.startswith("/layers/") else "web"
-    return path.replace("{name}", kind).replace("{job_id}", "1")
+    return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk))
 
 
 @pytest.fixture(autouse=True)

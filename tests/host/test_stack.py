@@ -134,7 +134,7 @@ def test_a_program_that_the_holder_starts_does_not_keep_the_lock(tmp_path: Path)
 import pathlib, subprocess
 from containers.host import stack
 stack.lock([pathlib.Path({str(file)!r})])
-child = subprocess.Popen(["/bin/sleep", "60"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+child = subprocess.Popen(["/bin/sleep", "60"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 print(child.pid, flush=True)
 import os; os._exit(0)
 """

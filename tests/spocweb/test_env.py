@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +81,7 @@ def test_the_secret_key_is_made_once(tmp_path: Path) -> None:
     assert len(key) >= 50
     assert env.secret_key(file) == key
     assert file.stat().st_mode & 0o777 == 0o600
-    assert os.listdir(file.parent) == ["secret.key"]
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_processes_that_start_together_end_up_with_one_key(tmp_path: Path) -> None:

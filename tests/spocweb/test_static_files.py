@@ -29,7 +29,9 @@ def test_files_that_are_named_are_found(packages: Path) -> None:
             assert finders.find(f"{prefix}/{name}", find_all=True) == [str(packages / directory / name)]
 
 
-@pytest.mark.parametrize("path", ["tabler/other.css", "tabler/tabler.min.css.map", "tabler/../package.json", "htmx/", "nothing/x.js"])
+@pytest.mark.parametrize(
+    "path", ["tabler/other.css", "tabler/tabler.min.css.map", "tabler/../package.json", "htmx/", "nothing/x.js"]
+)
 def test_other_files_are_not(packages: Path, path: str) -> None:
     assert finders.find(path) is None
 
@@ -41,7 +43,7 @@ def test_a_package_that_is_not_installed_is_not_found(settings: Any, tmp_path: P
 
 def test_they_are_collected_under_their_prefix(packages: Path) -> None:
     finder = finders.get_finder("spocweb.static_files.PackageFinder")
-    found = {f"{storage.prefix}/{name}" for name, storage in finder.list([])}  # type: ignore[attr-defined]
+    found = {f"{storage.prefix}/{name}" for name, storage in finder.list([])}
     assert found == {f"{prefix}/{name}" for prefix, (_, names) in PACKAGE_FILES.items() for name in names}
 
 

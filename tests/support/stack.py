@@ -196,7 +196,7 @@ class Stack:
                 # A child belongs to the thread that started it.
                 for children in Path(f"/proc/{pid}/task").glob("*/children"):
                     todo += [int(child) for child in children.read_text().split()]
-            except FileNotFoundError:
+            except (FileNotFoundError, ProcessLookupError):
                 continue
         return found
 

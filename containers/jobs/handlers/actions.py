@@ -15,13 +15,16 @@ from containers.domain.spec import ContainerSpec
 from containers.domain.states import State
 from containers.domain.text import check_text
 from containers.errors import CommandFailed, HostError, InvalidRequest
-from containers.host import config, directories, rootfs, system
+from containers.host import config, directories, monitors, rootfs, system
 from containers.host.command import Runner
+from containers.host.facts import Look
 from containers.host.lxc import Lxc
 from containers.jobs.messages import Created, Destroyed, Looked, Mounted, Ready, Started, StepRecorder
 
 # A readiness check that is only asked "still ready?" gets this long.
 RECHECK_S: Final = 5
+# An init that cannot run ends within a few milliseconds.
+SETTLE_S: Final = 0.05
 EXECUTE_TIMEOUT_S: Final = 24 * 3600
 
 
@@ -62,11 +65,11 @@ class Task:
         """The container's name."""
         return self.subject.name
 
-    def look(self) -> State:
+    def look(self) -> Look:
         """Ask LXC for the state and pass it on to the row."""
         look = self.lxc.look(self.name)
         self.recorder.tell(Looked(step=self.recorder.step, look=look))
-        return look.state
+        return look
 
 
 def is_ready(lxc: Lxc, name: str, command: str) -> bool:
@@ -124,19 +127,31 @@ def start(task: Task) -> None:
     task.recorder.tell(Started(step=task.recorder.step))
     task.recorder.tell(Looked(step=task.recorder.step, look=look))
     if command is None:
-        _await_ready(task, look.state)
+        _await_ready(task, look)
 
 
-def _await_ready(task: Task, state: State) -> None:
-    if state != State.RUNNING:
+def _await_ready(task: Task, look: Look) -> None:
+    spec = task.subject.valid_spec
+    if look.state != State.RUNNING or (spec.definition.ready is None and _ends_at_once(look)):
+        task.look()
         raise HostError(
             f"{task.name} ended right after its start",
             resolution="Look at its log: what it runs as init should stay in the foreground",
         )
-    spec = task.subject.valid_spec
-    if spec.definition.ready is not None:
+    if spec.definition.ready is None:
+        return
+    is_ready = False
+    try:
         task.lxc.wait_ready(task.name, spec.definition.ready, timeout_s=spec.timeouts.ready)
-        task.recorder.tell(Ready(step=task.recorder.step, ready=True))
+        is_ready = True
+    finally:
+        task.recorder.tell(Ready(step=task.recorder.step, ready=is_ready))
+
+
+def _ends_at_once(look: Look) -> bool:
+    """Whether init ends before it can have done anything: all that can be asked where there is no readiness check."""
+    with monitors.watching(look.pid) as init:
+        return monitors.has_ended(init, SETTLE_S)
 
 
 def wait(task: Task) -> None:
@@ -176,7 +191,7 @@ def execute(task: Task) -> None:
     """
     argv = _arguments(task.inputs.get("command"))
     uid, gid = _identity(task.inputs.get("uid")), _identity(task.inputs.get("gid"))
-    if task.look() == State.STOPPED:
+    if task.look().state == State.STOPPED:
         _put_in_place(task)
         task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
         task.lxc.execute_stopped(task.name, argv, uid=uid, gid=gid, timeout_s=EXECUTE_TIMEOUT_S)
@@ -209,7 +224,7 @@ def destroy(task: Task) -> None:
 
 def tidy(task: Task) -> None:
     """Look again at a container whose job was lost, and remove what an interrupted run left."""
-    if task.look() == State.STOPPED:
+    if task.look().state == State.STOPPED:
         rootfs.unmount(task.layout, task.name, task.runner)
         task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
 

@@ -1,0 +1,117 @@
+"""Debian's Chromium against the whole stack. A page error, or a console error, fails the test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.support import lxc
+from tests.support.stack import Stack
+
+RESULTS = Path(os.environ.get("SPOCWEB_TEST_RESULTS", "/var/tmp/spocweb-test-results"))
+# Without the last ones Chromium looks for its maker's servers at every start.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def running_stack() -> Iterator[Stack]:
+    stack = Stack()
+    try:
+        stack.start()
+        stack.add_layer()
+        yield stack
+    finally:
+        stack.close()
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Iterator[Stack]:
+    """The module's stack without containers."""
+    yield running_stack
+    names = [container["name"] for container in running_stack.get("/containers/")["results"]]
+    if names:
+        job = running_stack.do("POST", "/bulk/", {"operation": "destroy", "containers": names})
+        assert job["state"] == "succeeded", job
+    assert lxc.leftovers(running_stack.layout) == []
+
+
+class Session:
+    """A signed-in browser; `page()` opens a page whose errors fail the test."""
+
+    def __init__(self, browser: Browser, stack: Stack, **options: Any) -> None:
+        self.stack = stack
+        self.errors: list[str] = []
+        self.context: BrowserContext = browser.new_context(base_url=stack.url, **{"viewport": DESKTOP, **options})
+        self.context.set_default_timeout(15_000)
+
+    def page(self) -> Page:
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
+        page.on("console", self._note)
+        page.on("requestfailed", lambda request: self._note_foreign(request.url))
+        page.on("request", lambda request: self._note_foreign(request.url))
+        return page
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _note_foreign(self, url: str) -> None:
+        if not url.startswith((self.stack.url, "data:")):
+            self.errors.append(f"asked another host: {url}")
+
+    def sign_in(self, page: Page, user: str = "admin", password: str | None = None) -> None:
+        page.goto("/")
+        page.get_by_label("Name").fill(user)
+        page.get_by_label("Password").fill(password or self.stack.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("heading", name="Containers", level=1).wait_for()
+
+
+@pytest.fixture
+def open_session(browser: Browser, stack: Stack, request: pytest.FixtureRequest) -> Iterator[Any]:
+    sessions: list[Session] = []
+
+    def open_one(**options: Any) -> Session:
+        sessions.append(Session(browser, stack, **options))
+        return sessions[-1]
+
+    failures = request.session.testsfailed
+    yield open_one
+    for number, session in enumerate(sessions):
+        for page in session.context.pages if request.session.testsfailed > failures else []:
+            RESULTS.mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=RESULTS / f"{request.node.name}-{number}.png", full_page=True)
+        session.context.close()
+    assert [error for session in sessions for error in session.errors] == []
+
+
+@pytest.fixture
+def page(open_session: Any) -> Page:
+    """A page of a signed-in administrator."""
+    session = open_session()
+    page: Page = session.page()
+    session.sign_in(page)
+    return page

@@ -12,6 +12,15 @@ from django.conf import settings as django_settings
 
 from tests.support.waiting import wait_until
 
+# A module there has one stack for all its tests: they stay together, in one process.
+STACKS = ("stack", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in STACKS:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[redis.Redis]:

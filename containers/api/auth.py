@@ -57,8 +57,10 @@ class SessionCookie(APIKeyCookie):
         # made good by a cookie.
         if "Authorization" in request.headers or not isinstance(request.user, User):
             return None
+        user = self.authenticate(request, None)
+        # After the right: Django's check reads a form as a whole, uploads included.
         check_csrf(request)
-        return self.authenticate(request, None)
+        return user
 
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         if not isinstance(request.user, User):

@@ -30,7 +30,8 @@ class JsonPathView(PathView):
         return _unkept(await super()._async_view(request, *args, **named))
 
     def _find_operation(self, request: HttpRequest) -> Operation | None:
-        method = "GET" if request.method == "HEAD" else request.method
+        # A stream has no end, so there is no HEAD of it.
+        method = "GET" if request.method == "HEAD" and not self.is_async else request.method
         return next((operation for operation in self.operations if method in operation.methods), None)
 
     def _not_allowed(self) -> HttpResponse:

@@ -20,7 +20,7 @@ def command(
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Return lxc-attach's command line. Without ids it is init's own."""
+    """Return lxc-attach's command line. Without ids it is root."""
     words = ["--clear-env"]
     words += [] if uid is None else [f"--uid={uid:d}"]
     words += [] if gid is None else [f"--gid={gid:d}"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _ROOT: Final = Path("/sys/fs/cgroup")
-_DYING_S: Final = 1.0
+_DYING_S: Final = 5.0
 _RETRY_S: Final = 0.02
 # A group in use, or one that has just been removed by LXC itself.
 _NOT_OURS_TO_REMOVE: Final = frozenset({errno.EBUSY, errno.ENOENT, errno.ENOTEMPTY})

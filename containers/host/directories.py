@@ -49,12 +49,11 @@ def create(layout: Layout, name: str, *, idmap_base: int) -> None:
     """Make a container's directories and its empty console log; what is there already stays. Safe to repeat."""
     files.make_directory(layout.container(name), mode=0o710, gid=idmap_base)
     files.make_directory(layout.rootfs(name), mode=0o755)
-    if layout.ephemeral(name).exists():
-        # While the container runs, its owner and mode are the container's business.
-        return
     files.make_directory(layout.olwork(name), mode=0o700)
-    files.make_directory(layout.ephemeral(name), mode=0o755, uid=idmap_base, gid=idmap_base)
     _make_log(layout, name)
+    # It is the `/` of a container that runs: its owner and mode are the container's business then.
+    if not layout.ephemeral(name).exists():
+        files.make_directory(layout.ephemeral(name), mode=0o755, uid=idmap_base, gid=idmap_base)
 
 
 def _make_log(layout: Layout, name: str) -> None:

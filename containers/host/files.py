@@ -80,6 +80,17 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
+def filesystem(path: Path) -> str:
+    """Return the type of the file system that a directory is on."""
+    device = path.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields, _, more = line.partition(" - ")
+        if fields.split()[2] == number:
+            return more.split()[0]
+    return "unknown"
+
+
 def _open_directory(path: Path) -> int:
     try:
         return os.open(path, hook.OPEN_DIRECTORY)

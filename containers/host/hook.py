@@ -9,7 +9,7 @@ reason of a failure is left in containers/NAME/hook.error. Running it twice is h
 """
 
 # pathlib and contextlib would each take longer to import than all of this takes to run.
-# ruff: noqa: PTH100, PTH108, PTH120, SIM105
+# ruff: noqa: PTH100, PTH108, PTH120, PTH123, SIM105
 
 import ctypes
 import errno
@@ -224,9 +224,10 @@ def main(arguments: list[str]) -> int:
         name, words = words[1], words[2:]
     build = words[:1] == ["--build"]
     volumes_at = words.index("--") if "--" in words else len(words)
+    if "/" in name or not name or name.startswith("."):
+        print(f"{name!r} is not a container's name", file=sys.stderr)
+        return 1
     try:
-        if "/" in name or not name or name.startswith("."):
-            raise HookError(f"{name!r} is not a container's name")
         if verb == "pre-start":
             forget_error(data, name)
             pre_start(data, name, words[build:volumes_at], words[volumes_at + 1 :], build=build)

@@ -15,9 +15,11 @@ _HEADER: Final = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopbac
 
 
 def ensure(layout: Layout) -> None:
-    """Make the file if there is none yet."""
+    """Make the file if there is none yet, and give it its owner and mode."""
     if not layout.hosts.exists():
         write(layout, {})
+    os.chown(layout.hosts, 0, 0, follow_symlinks=False)
+    layout.hosts.chmod(0o644)
 
 
 def write(layout: Layout, addresses: Mapping[str, str]) -> bool:
@@ -30,7 +32,6 @@ def write(layout: Layout, addresses: Mapping[str, str]) -> bool:
     file = os.open(layout.hosts, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
-        os.fchmod(file, 0o644)
         size = os.fstat(file).st_size
         if os.pread(file, size + 1, 0) == content:
             return False

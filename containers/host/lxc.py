@@ -126,7 +126,7 @@ class Lxc:
     ) -> CommandResult:
         """Run a command in a running container; raise CommandFailed unless its exit code is among `ok_codes`.
 
-        Ids are the container's, init's own by default. The environment is empty but for the definition's and `env`.
+        Ids are the container's, root by default. The environment is empty but for the definition's and `env`.
         """
         words = attach.command(self._layout, name, argv, uid=uid, gid=gid, cwd=cwd, env=env)
         return attach.run(self._layout, self._runner, name, argv, words, timeout_s=timeout_s, ok_codes=ok_codes)

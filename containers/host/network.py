@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from containers.domain.addresses import hardware_address, host_address
-from containers.errors import CommandFailed, HostError
+from containers.errors import HostError
+from containers.host import firewall
 from containers.host.command import Runner
 
 _NET: Final = Path("/sys/class/net")
@@ -36,8 +37,8 @@ def look(bridge: str, subnet: IPv4Network) -> list[str]:
         missing.append(f"{bridge} does not have the address {host_address(subnet)}/{subnet.prefixlen}")
     if _FORWARD.read_text().strip() == "0":
         missing.append("the host does not forward packets")
-    if not _has_table(bridge, subnet, Runner()):
-        missing.append(f"the firewall table {table_name(bridge)} is missing or another one")
+    if not firewall.is_set(bridge, subnet, Runner()):
+        missing.append(f"the firewall table {firewall.table_name(bridge)} is missing or another one")
     return missing
 
 
@@ -61,8 +62,8 @@ def ensure(bridge: str, subnet: IPv4Network, runner: Runner) -> bool:
     if _FORWARD.read_text().strip() == "0":
         runner.recorder.note("switches on the forwarding of packets")
         _FORWARD.write_text("1\n")
-    if not _has_table(bridge, subnet, runner):
-        runner.run(["nft", "-f", "-"], input=rules(bridge, subnet).encode(), timeout_s=_TIMEOUT_S)
+    if not firewall.is_set(bridge, subnet, runner):
+        firewall.set_table(bridge, subnet, runner)
     return True
 
 
@@ -72,60 +73,7 @@ def remove(bridge: str, runner: Runner) -> bool:
     if (_NET / bridge / "bridge").is_dir():
         _run(runner, "ip", "link", "delete", "dev", bridge, "type", "bridge")
         removed = True
-    if _list_table(bridge, runner) is not None:
-        _run(runner, "nft", "delete", "table", "ip", table_name(bridge))
-        removed = True
-    return removed
-
-
-def table_name(bridge: str) -> str:
-    """Return the name of the nftables table that belongs to a bridge."""
-    return f"spocweb_{bridge}"
-
-
-def rules(bridge: str, subnet: IPv4Network) -> str:
-    """Return the table as nft reads it: in one transaction the old one goes and the new one comes."""
-    table = f"table ip {table_name(bridge)}"
-    return f"""\
-{table}
-delete {table}
-{table} {{
-  chain postrouting {{
-    type nat hook postrouting priority srcnat; policy accept;
-    ip saddr {subnet} ip daddr != {subnet} masquerade comment "{_mark(bridge, subnet)}"
-  }}
-  chain forward {{
-    type filter hook forward priority filter; policy accept;
-    iifname "{bridge}" accept
-    oifname "{bridge}" accept
-  }}
-}}
-"""
-
-
-def _mark(bridge: str, subnet: IPv4Network) -> str:
-    return f"{bridge} {subnet}"
-
-
-def _has_table(bridge: str, subnet: IPv4Network, runner: Runner) -> bool:
-    """Return whether our table is there with the rules for this subnet."""
-    table = _list_table(bridge, runner)
-    if table is None:
-        return False
-    rules = [item["rule"] for item in table if "rule" in item]
-    return len(rules) == 3 and any(rule.get("comment") == _mark(bridge, subnet) for rule in rules)
-
-
-def _list_table(bridge: str, runner: Runner) -> list[dict[str, dict[str, object]]] | None:
-    argv = ["nft", "--json", "list", "table", "ip", table_name(bridge)]
-    try:
-        result = runner.run(argv, timeout_s=_TIMEOUT_S, record=False)
-    except CommandFailed as error:
-        if "No such file or directory" in error.output:
-            return None
-        raise
-    items: list[dict[str, dict[str, object]]] = json.loads(result.output)["nftables"]
-    return items
+    return firewall.remove_table(bridge, runner) or removed
 
 
 def _has_address(bridge: str, subnet: IPv4Network, runner: Runner) -> bool:

@@ -23,30 +23,28 @@ class Output:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._line = ""
         self._lines: list[str] = []
-        self._head_size = 0
+        self._room = self._half
         self._tail = bytearray()
         self._dropped = 0
-        self._is_head = True
 
     def feed(self, data: bytes) -> list[str]:
         """Take what was read; return the lines that are complete and still belong to the first half."""
-        if not self._is_head:
-            self._feed_tail(data)
-            return []
-        self._line += self._decoder.decode(data)
-        lines = self._take_lines()
-        self._is_head = self._head_size < self._half
-        if not self._is_head:
-            self._feed_tail(self._line.encode(errors="replace"))
-            self._line = ""
+        head, rest = data[: self._room], data[self._room :]
+        self._room -= len(head)
+        lines: list[str] = []
+        if head:
+            self._line += self._decoder.decode(head)
+            lines = self._take_lines()
+            if not self._room:
+                # The line that the border goes through belongs to the end.
+                self._feed_tail(self._line.encode() + self._decoder.getstate()[0])
+                self._line = ""
+        self._feed_tail(rest)
         return lines
 
     def finish(self) -> list[str]:
         """Return the lines that were held back: what is left out, and the end."""
-        if self._is_head:
-            rest = self._line + self._decoder.decode(b"", final=True)
-        else:
-            rest = self._end_of_tail()
+        rest = self._line + self._decoder.decode(b"", final=True) if self._room else self._end_of_tail()
         self._line = ""
         lines = self._clean(rest).split("\n") if rest else []
         if lines and not lines[-1]:
@@ -71,7 +69,6 @@ class Output:
         complete, self._line = self._line[:end], self._line[end:]
         lines = self._clean(complete).removesuffix("\n").split("\n")
         self._lines += lines
-        self._head_size += len(complete)
         return lines
 
     def _cut(self) -> int:

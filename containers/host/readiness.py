@@ -19,7 +19,7 @@ _TRY_CAP: Final = 8192
 
 
 def wait(layout: Layout, runner: Runner, name: str, command: str, *, timeout_s: float) -> None:
-    """Run `/bin/sh -c command` inside, as init's user, until it exits 0; all tries are one command on record.
+    """Run `/bin/sh -c command` inside as root until it exits 0; all tries are one command on record.
 
     Raises NotReady with the last output: when the time is up, also in the middle of a check that hangs, and at once
     when the container leaves RUNNING.
@@ -79,6 +79,9 @@ class _Check:
         interval = _FIRST_INTERVAL_S if self._elapsed_s < _OFTEN_FOR_S else _LAST_INTERVAL_S
         with monitors.watching(monitors.init_of(monitors.find(self._layout, self._name))) as init:
             has_ended = monitors.has_ended(init, min(interval, max(left, 0)))
+            if init is None:
+                # Nobody to watch: it was started in the foreground by hand, or is rebooting.
+                time.sleep(_FIRST_INTERVAL_S)
         if has_ended and not facts.is_running(self._layout, self._name):
             output = self._last.output if self._last else ""
             raise NotReady(f"{self._name} ended before it was ready{_last_line(output)}", output)

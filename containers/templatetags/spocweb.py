@@ -29,6 +29,8 @@ Stateful = Shown | Job | Step
 register.simple_tag(marks.icon)
 register.simple_tag(marks.glyph)
 register.simple_tag(marks.badge)
+register.simple_tag(marks.light_icon)
+register.simple_tag(marks.light_glyph)
 
 
 @register.simple_tag

@@ -16,7 +16,7 @@ from containers.views import activities, differences
 from containers.views.access import Request, get_container
 from containers.views.jobs import page_of
 from containers.views.page import ContainerPage
-from containers.views.patches import ROW_PARAMETER
+from containers.views.patches import Wanted
 
 LAST_JOBS = 5
 LOG_BYTES = 64 * 1024
@@ -35,8 +35,7 @@ def overview(request: Request, name: str) -> HttpResponse:
         "needed_by": _neighbours(page.graph.needed_by(name)),
         "jobs": jobs,
     }
-    is_live = ROW_PARAMETER in request.GET
-    return render(request, "containers/_overview_live.html" if is_live else "containers/overview.html", context)
+    return render(request, "containers/_overview_live.html" if Wanted.of(request) else "containers/overview.html", context)
 
 
 @require_GET

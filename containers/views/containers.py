@@ -14,7 +14,7 @@ from containers.services import access
 from containers.views import activities, rows, states
 from containers.views.access import Request, get_container, require
 from containers.views.listing import SORTS, Listing
-from containers.views.patches import ROW_PARAMETER
+from containers.views.patches import Wanted
 
 
 @require_GET
@@ -23,8 +23,8 @@ def container_list(request: Request) -> HttpResponse:
     require(request, "view")
     query = ContainerQuery.of(request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts=set(SORTS))
     listing = Listing(query)
-    names = request.GET.getlist(ROW_PARAMETER)
-    shown = listing.only(names) if names else listing.page.object_list
+    wanted = Wanted.of(request)
+    shown = [row for row in listing.page.object_list if wanted is None or row.name in wanted]
     context: dict[str, Any] = {
         "section": "containers",
         "listing": listing,
@@ -32,7 +32,7 @@ def container_list(request: Request) -> HttpResponse:
         "sorts": SORTS,
         "sort_label": SORTS[query.sort],
     }
-    template = "containers/_rows.html" if names else "containers/_list.html" if request.htmx else "containers/list.html"
+    template = "containers/_rows.html" if wanted else "containers/_list_swap.html" if request.htmx else "containers/list.html"
     return render(request, template, context)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -107,12 +108,20 @@ def _create(request: Request, spec: ContainerSpec) -> Container:
 
 
 def _update(request: Request, container: Container, form: ContainerForm, spec: ContainerSpec) -> Container:
+    if spec.export() == specs.data_of(container):
+        # Clicked twice, or nothing was changed.
+        messages.info(request, _("%(name)s is as you want it since revision %(number)d.") % _named(container))
+        return container
     changes = {key: value for key, value in spec.model_dump(mode="json").items() if key != "name"}
     saved = containers.update_container(
         actor_of(request), container, changes, expected_revision=form.cleaned_data.get("revision") or container.revision
     )
-    messages.success(request, _("%(name)s is saved as revision %(number)d.") % {"name": saved, "number": saved.revision})
+    messages.success(request, _("%(name)s is saved as revision %(number)d.") % _named(saved))
     return saved
+
+
+def _named(container: Container) -> dict[str, Any]:
+    return {"name": container.name, "number": container.revision}
 
 
 def _saved(request: Request, container: Container) -> HttpResponse:

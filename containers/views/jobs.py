@@ -21,7 +21,7 @@ from containers.services import hosts
 from containers.services import jobs as service
 from containers.views.access import Request, actor_of, get_job, require
 from containers.views.job_page import JobPage
-from containers.views.patches import ROW_PARAMETER
+from containers.views.patches import Wanted
 
 PAGE_SIZE: Final = 50
 
@@ -32,9 +32,8 @@ def job_list(request: Request) -> HttpResponse:
     require(request, "view")
     query = JobQuery.of(request.GET)
     page = page_of(request, query.apply(hosts.jobs()))
-    wanted = set(request.GET.getlist(ROW_PARAMETER))
-    if wanted:
-        jobs = [job for job in page.object_list if str(job.pk) in wanted]
+    if wanted := Wanted.of(request):
+        jobs = [job for job in page.object_list if job.pk in wanted]
         return render(request, "jobs/_patch.html", {"jobs": jobs})
     choices = {"operations": Operation.choices, "states": [(ACTIVE, _("Not ended")), *JobState.choices]}
     return render(request, "jobs/list.html", {"section": "jobs", "query": query, "jobs": page, **choices})
@@ -45,10 +44,9 @@ def job_list(request: Request) -> HttpResponse:
 def job_detail(request: Request, number: int) -> HttpResponse:
     job = get_job(request, number, "view", hosts.jobs().select_related("retry_of"))
     page = JobPage(job)
-    steps = request.GET.getlist(ROW_PARAMETER)
-    if ROW_PARAMETER in request.GET:
-        wanted = [step for step in page.steps if str(step.number) in steps]
-        return render(request, "jobs/_live.html", {"page": page, "job": job, "wanted": wanted})
+    if wanted := Wanted.of(request):
+        steps = [step for step in page.steps if step.number in wanted]
+        return render(request, "jobs/_live.html", {"page": page, "job": job, "wanted": steps})
     return render(request, "jobs/detail.html", {"section": "jobs", "page": page, "job": job})
 
 

@@ -148,11 +148,6 @@ class Listing:
     def is_filtered(self) -> bool:
         return bool(self.query.search or self.query.state or self.query.pending)
 
-    def only(self, names: list[str]) -> list[Row]:
-        """Return the rows of these names that the page shows: what a live page asks for anew."""
-        wanted = set(names)
-        return [row for row in self.page.object_list if row.name in wanted]
-
     def _judge(self, rows: list[Row]) -> None:
         graph = Graph(hosts.containers().edges())
         known = activities.load(graph)

@@ -38,6 +38,27 @@ def badge(shown: Badge, size: str = "") -> SafeString:
     return format_html('<span class="sw-state sw-{}{}">{}{}</span>', shown.ink, loud, shape, shown.word)
 
 
+def light_icon(name: str) -> SafeString:
+    """The same icon for a row of a long list, where drawings would take most of a browser's time."""
+    return format_html('<i class="sw-i sw-m sw-m-{}" aria-hidden="true"></i>', name)
+
+
+def light_glyph(name: str, *, turns: bool = False, ink: str = "") -> SafeString:
+    extra = f"{' sw-turn' if turns else ''}{f' sw-ink sw-{ink}' if ink else ''}"
+    return format_html('<i class="sw-g sw-m sw-m-state-{}{}" aria-hidden="true"></i>', name, extra)
+
+
+def light_badge(shown: Badge) -> SafeString:
+    loud = " sw-state-loud" if shown.is_loud else ""
+    shape = light_glyph(shown.glyph, turns=shown.turns)
+    return format_html('<span class="sw-state sw-{}{}">{}{}</span>', shown.ink, loud, shape, shown.word)
+
+
+def light_state_glyph(shown: Badge) -> SafeString:
+    shape = light_glyph(shown.glyph, turns=shown.turns, ink=shown.ink)
+    return format_html('{}<span class="visually-hidden">{}: </span>', shape, shown.word)
+
+
 def state_glyph(shown: Badge) -> SafeString:
     """The same where only a shape fits; the word follows for those who do not see it."""
     return format_html(

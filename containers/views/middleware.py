@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRefresh
 
 from containers.errors import SpocError
 
@@ -20,6 +22,9 @@ class PanelMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
+        if _asks_to_sign_in(request, response):
+            # Into a fragment's place a sign-in page would not fit: the page as a whole is asked for again.
+            response = HttpResponseClientRefresh()
         if not request.path.startswith(API):
             # The same address answers with a page or a fragment of it.
             patch_vary_headers(response, ["HX-Request"])
@@ -32,3 +37,8 @@ class PanelMiddleware:
             return None
         template = "errors/_note.html" if getattr(request, "htmx", False) else "errors/expected.html"
         return render(request, template, {"error": exception}, status=exception.status)
+
+
+def _asks_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> bool:
+    location = response.headers.get("Location", "")
+    return bool(getattr(request, "htmx", False)) and location.startswith(resolve_url(settings.LOGIN_URL))

@@ -79,14 +79,14 @@ def _skeleton(language: str, may_operate: bool, is_stopped: bool, has_job: bool,
 
 @lru_cache(maxsize=256)
 def _badge(language: str, badge: Badge) -> SafeString:
-    return marks.badge(badge)
+    return marks.light_badge(badge)
 
 
 @lru_cache(maxsize=256)
 def _job_glyph(language: str, state: str | None) -> str:
     if state is None:
         return ""
-    return marks.state_glyph(states.JOB_BADGES[JobState(state)])
+    return marks.light_state_glyph(states.JOB_BADGES[JobState(state)])
 
 
 def _job(row: Row) -> tuple[int | None, str | None]:

@@ -31,6 +31,7 @@ class Shell:
     container_count: int
     active: list[Job]
     last_ended: Job | None
+    may_view: bool
     may_operate: bool
 
     @property
@@ -62,12 +63,13 @@ def strip(request: Request) -> HttpResponse:
 def _load(request: HttpRequest) -> Shell:
     user = request.user
     if not access.may_view(user):
-        return Shell(None, 0, [], None, may_operate=False)
+        return Shell(None, 0, [], None, may_view=False, may_operate=False)
     host = Host.objects.filter(name=settings.HOST).annotate(container_count=Count("containers")).first()
     jobs = list(_jobs()[: MOST_JOBS + 1])
     active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
     ended = next((job for job in jobs if job.state not in ACTIVE_JOB_STATES), None)
-    return Shell(host, host.container_count if host else 0, active, ended, access.may_operate(user))
+    count = host.container_count if host else 0
+    return Shell(host, count, active, ended, may_view=True, may_operate=access.may_operate(user))
 
 
 def _jobs() -> Any:

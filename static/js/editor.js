@@ -139,7 +139,13 @@
   }
 
   // --- leaving with unsaved changes asks first ---
-  form.addEventListener("submit", () => (isChanged = false));
+  let isSent = false;
+  form.addEventListener("submit", (event) => {
+    // A second click is no second revision.
+    if (isSent) event.preventDefault();
+    isSent = true;
+    isChanged = false;
+  });
   form.querySelector("[data-discard]")?.addEventListener("click", () => (isChanged = false));
   addEventListener("beforeunload", (event) => isChanged && event.preventDefault());
 

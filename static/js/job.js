@@ -18,11 +18,10 @@
     return row;
   }
 
-  function clock(date) {
-    const part = (value, width) => String(value).padStart(width, "0");
-    const hundredths = Math.floor(date.getMilliseconds() / 10);
-    return `${part(date.getHours(), 2)}:${part(date.getMinutes(), 2)}:${part(date.getSeconds(), 2)}.${part(hundredths, 2)}`;
-  }
+  // In the zone that the server writes times in.
+  const two = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 2, hour12: false };
+  const format = new Intl.DateTimeFormat("en-GB", { ...two, timeZone: job.dataset.zone });
+  const clock = (date) => format.format(date);
 
   function add(line) {
     const pre = document.querySelector(`pre[data-command="${line.command}"]`);

@@ -43,22 +43,23 @@
       this.ask();
     }
 
-    ask(whole = false) {
-      this.whole ||= whole;
+    ask() {
       this.timer ??= setTimeout(() => this.fetch(), this.patience);
+    }
+
+    async catch_up() {
+      this.whole = true;
+      await this.fetch();
     }
 
     async fetch() {
       const element = this.current;
-      const url = new URL(element?.dataset.liveUrl ?? "", location.href);
-      const rows = [...this.rows], whole = this.whole;
+      const rows = this.whole ? ["*"] : [...this.rows];
       this.rows.clear();
       this.whole = false;
-      if (!element || (element.dataset.liveKey && !whole && rows.length === 0)) return (this.timer = null);
-      if (element.dataset.liveRow && !whole) (rows.length ? rows : [""]).forEach((row) => url.searchParams.append(element.dataset.liveRow, row));
       const begun = performance.now();
       try {
-        await this.show(url, element, rows, whole);
+        if (element && (rows.length || !element.dataset.liveKey)) await this.show(element, rows);
       } finally {
         this.patience = Math.min(PATIENCE_MAX_MS, Math.max(PATIENCE_MS, 2 * (performance.now() - begun)));
         this.timer = null;
@@ -66,29 +67,32 @@
       }
     }
 
-    async show(url, element, rows, whole) {
+    async show(element, rows) {
+      // The page of an empty list has nothing that could be patched.
+      if ("liveReload" in element.dataset) return location.reload();
+      const url = new URL(element.dataset.liveUrl, location.href);
+      if (element.dataset.liveRow) (rows.length ? rows : [""]).forEach((row) => url.searchParams.append(element.dataset.liveRow, row));
       const html = await get(url);
       if (html === null) return;
-      if (whole && element.dataset.liveRow && "liveReload" in element.dataset === false) return this.reload(element);
       const homeless = window.spocweb.patch(html);
-      const vanished = element.dataset.liveKey === "container" && rows.some((row) => gone(html, row));
-      if (homeless.length || vanished || "liveReload" in element.dataset) this.reload(element);
-    }
-
-    // A row that came or went: the list as a whole, in the order that it is sorted by.
-    reload(element) {
-      const list = document.getElementById("list");
-      if (list?.contains(element)) window.htmx.ajax("GET", element.dataset.liveUrl, { target: "#list", swap: "innerHTML" });
-      else location.reload();
+      if (homeless.length || (element.dataset.liveKey === "container" && rows.some((row) => gone(html, row)))) reload(element);
     }
   }
 
-  const gone = (html, row) => document.getElementById(`row-${row}`) && !html.includes(`id="row-${row}"`);
+  // A row that came or went: the list as a whole, in the order that it is sorted by.
+  function reload(element) {
+    if (document.getElementById("list")?.contains(element))
+      window.htmx.ajax("GET", element.dataset.liveUrl, { target: "#list", swap: "innerHTML" });
+    else location.reload();
+  }
+
+  const gone = (html, row) => row !== "*" && document.getElementById(`row-${row}`) && !html.includes(`id="row-${row}"`);
 
   async function get(url) {
     try {
       const response = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
-      if (response.headers.has("HX-Redirect")) location.assign(response.headers.get("HX-Redirect"));
+      // The session has ended.
+      if (response.headers.has("HX-Refresh")) location.reload();
       return response.ok ? await response.text() : null;
     } catch {
       return null;
@@ -127,7 +131,7 @@
     if (everOpen) {
       // What happened meanwhile is in the pages: everything is asked for once more before it is called live.
       say("loading");
-      for (const follower of followers.values()) follower.ask(true);
+      await Promise.all([...followers.values()].map((follower) => follower.catch_up()));
       document.dispatchEvent(new CustomEvent("spocweb:reconnected"));
     }
     everOpen = true;

@@ -47,14 +47,15 @@
   function patch(html) {
     const template = document.createElement("template");
     template.innerHTML = html;
-    const homeless = [];
+    const homeless = [], first = [];
     for (const fresh of elements(template.content)) {
       const old = fresh.id && document.getElementById(fresh.id);
       const home = fresh.dataset.into && document.getElementById(fresh.dataset.into);
       if (old) replace(old, fresh);
-      else if (home) "first" in fresh.dataset ? home.prepend(fresh) : home.append(fresh);
+      else if (home) "first" in fresh.dataset ? first.unshift([home, fresh]) : home.append(fresh);
       else homeless.push(fresh);
     }
+    for (const [home, fresh] of first) home.prepend(fresh);
     document.dispatchEvent(new CustomEvent("spocweb:patched"));
     return homeless;
   }

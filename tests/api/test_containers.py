@@ -406,6 +406,7 @@ def test_only_the_methods_of_the_contract_are_answered(api: Api) -> None:
         assert (response.status_code, response["Allow"], response.json()["code"]) == (405, allowed, "method-not-allowed")
     assert api("HEAD", "/containers/").status_code == 200
     assert api("HEAD", "/containers/").content == b""
+    assert api("HEAD", "/events/").status_code == 405
 
 
 def test_other_paths_are_not_found_and_a_missing_slash_is_added(api: Api, anonymous: Api) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import pytest
 import schemathesis
 from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
@@ -32,10 +34,15 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.fixture
-def app(settings: Any, tmp_path: Path) -> WSGIHandler:
+def app(settings: Any, tmp_path: Path) -> Iterator[WSGIHandler]:
+    """The panel without the part that closes connections: the test's transaction lives in one."""
     settings.MEDIA_ROOT = tmp_path / "uploads"
     settings.MEDIA_ROOT.mkdir()
-    return WSGIHandler()
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield WSGIHandler()
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 def probe(app: WSGIHandler, label: str, mode: GenerationMode, check: Callable[[Any, Any], None], headers: dict[str, str]) -> None:

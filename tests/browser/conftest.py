@@ -27,7 +27,8 @@ ARGUMENTS = [
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as Playwright's own event loop runs in this process, no other test can run one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)

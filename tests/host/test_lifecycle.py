@@ -43,9 +43,12 @@ def test_a_start_is_one_command_on_record(box: Box) -> None:
 def test_a_one_off_command_takes_the_place_of_init_with_every_argument_as_it_is(box: Box) -> None:
     name = box.make(mounts={"out": "srv"})
 
-    box.lxc.start(name, command=["/bin/sh", "-c", 'printf "%s|" "$@" > /srv/out; sleep 1000', "sh", "a b", "'\"", "$HOME", ""], timeout_s=30)
+    box.lxc.start(
+        name, command=["/bin/sh", "-c", 'printf "%s|" "$@" > /srv/out; sleep 1000', "sh", "a b", "'\"", "$HOME", ""], timeout_s=30
+    )
 
-    written = wait_until(lambda: (box.layout.volume("out") / "out").read_text(), "the command writes")
+    out = box.layout.volume("out") / "out"
+    written = wait_until(lambda: out.exists() and out.read_text(), "the command writes")
     assert written == "a b|'\"|$HOME||"
 
 
@@ -69,7 +72,11 @@ def test_a_container_that_was_started_by_hand_is_seen(box: Box) -> None:
 
 
 def test_a_stop_sends_the_halt_signal(box: Box) -> None:
-    name = box.start(cmd="/bin/sh -c 'trap \"echo asked > /srv/out; exit\" USR1; while :; do sleep 0.05; done'", halt="SIGUSR1", mounts={"out": "srv"})
+    name = box.start(
+        cmd="/bin/sh -c 'trap \"echo asked > /srv/out; exit\" USR1; while :; do sleep 0.05; done'",
+        halt="SIGUSR1",
+        mounts={"out": "srv"},
+    )
     box.lxc.wait_ready(name, "grep -q '^SigCgt:.*2..$' /proc/1/status", timeout_s=30)
 
     was_killed = box.lxc.stop(name, timeout_s=30)
@@ -219,7 +226,10 @@ def test_the_ephemeral_layer_is_new_at_every_start_and_keeps_its_inode(box: Box)
 
     box.lxc.start(name, timeout_s=30)
 
-    assert box.shell(name, "ls -a /left; stat -c '%a %u %g' /; cat /etc/passwd").output.splitlines()[1:3] == ["755 0 0", "root:x:0:0:root:/root:/bin/sh"]
+    assert box.shell(name, "ls -a /left; stat -c '%a %u %g' /; cat /etc/passwd").output.splitlines()[1:3] == [
+        "755 0 0",
+        "root:x:0:0:root:/root:/bin/sh",
+    ]
     assert box.layout.ephemeral(name).stat().st_ino == inode
 
 

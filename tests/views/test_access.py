@@ -1,0 +1,191 @@
+"""Who may see and do what, for every address that the pages have: none can be forgotten here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from containers.choices import Operation
+from containers.models import Container, Event, Job, Layer, Revision
+from containers.urls import urlpatterns
+from tests.support import rows
+from tests.support.html import parse
+from tests.views.conftest import HTMX
+
+pytestmark = pytest.mark.django_db
+
+# For everybody, signed in or not.
+OPEN = {"home", "sign-in", "sign-out", "theme"}
+# What a viewer may ask for; the rest is for operators.
+READING = {
+    "container-list",
+    "container-detail",
+    "container-menu",
+    "container-definition",
+    "container-config",
+    "container-log",
+    "container-jobs",
+    "container-history",
+    "container-export",
+    "export",
+    "job-list",
+    "job-detail",
+    "job-record",
+    "layer-list",
+    "operations",
+    "strip",
+}
+POST_ONLY = {
+    "demo",
+    "container-create-preview",
+    "container-preview",
+    "container-restore",
+    "job-cancel",
+    "job-retry",
+    "layer-remove",
+}
+NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
+GUARDED = [name for name in NAMES if name not in OPEN]
+
+
+def address(name: str, *, container: str = "web", job: int | None = None, layer: str = "spare") -> str:
+    job = job or Job.objects.latest("id").pk
+    arguments: dict[str, list[Any]] = {
+        "container-operate": [container, Operation.START],
+        "container-restore": [container, 1],
+        "job-detail": [job],
+        "job-record": [job],
+        "job-cancel": [job],
+        "job-retry": [job],
+        "layer-remove": [layer],
+    }
+    plain = [container] if name.startswith("container-") and name not in PLAIN else []
+    return reverse(name, args=arguments.get(name, plain))
+
+
+PLAIN = {"container-list", "container-create", "container-create-preview", "container-bulk"}
+
+
+@pytest.fixture(autouse=True)
+def _rows() -> None:
+    rows.layer("spare")
+    rows.container("web")
+
+
+def counts() -> dict[str, int]:
+    return {model.__name__: model.objects.count() for model in (Container, Job, Layer, Event, Revision)}
+
+
+def method_of(name: str) -> str:
+    return "post" if name in POST_ONLY else "get"
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_who_is_not_signed_in_is_asked_to(anonymous: Client, name: str) -> None:
+    before = counts()
+    for method in ("get", "post"):
+        if method == "get" and name in POST_ONLY:
+            continue
+        response = getattr(anonymous, method)(address(name))
+        if response.status_code != 405:
+            assert response.status_code == 302
+            assert response["Location"].startswith("/sign-in/?next=/")
+    assert counts() == before
+
+
+@pytest.mark.parametrize("name", [name for name in GUARDED if name not in POST_ONLY])
+def test_a_fragment_for_who_is_signed_out_loads_the_page_again(anonymous: Client, name: str) -> None:
+    response = anonymous.get(address(name), headers=HTMX)
+    assert response.headers["HX-Refresh"] == "true"
+    assert response.content == b""
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_the_stranger_may_nothing(stranger_client: Client, name: str) -> None:
+    before = counts()
+    for method in ("get", "post"):
+        response = getattr(stranger_client, method)(address(name))
+        assert response.status_code in ({403, 405} if method == "post" or name in POST_ONLY else {403})
+    assert counts() == before
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_the_stranger_learns_nothing_about_what_exists(stranger_client: Client, name: str) -> None:
+    response = getattr(stranger_client, method_of(name))(address(name, container="other", job=999_999, layer="other"))
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_the_viewer_may_look_and_change_nothing(viewer_client: Client, name: str) -> None:
+    before = counts()
+    if name not in POST_ONLY:
+        assert viewer_client.get(address(name)).status_code == (200 if name in READING else 403)
+    assert viewer_client.post(address(name)).status_code in (403, 405)
+    assert counts() == before
+
+
+@pytest.mark.parametrize("name", [name for name in GUARDED if name not in POST_ONLY])
+def test_the_operator_gets_every_page_whole(client: Client, name: str) -> None:
+    response = client.get(address(name), follow=True)
+    assert response.status_code == 200
+    if response["Content-Type"].startswith("text/html"):
+        parse(response)
+
+
+@pytest.mark.parametrize("name", sorted(POST_ONLY))
+def test_what_changes_something_cannot_be_fetched(client: Client, name: str) -> None:
+    before = counts()
+    assert client.get(address(name)).status_code == 405
+    assert counts() == before
+
+
+@pytest.mark.parametrize("name", [name for name in GUARDED if name in READING and name not in ("layer-list", "container-definition")])
+def test_what_only_shows_something_cannot_be_posted(client: Client, name: str) -> None:
+    assert client.post(address(name)).status_code == 405
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_no_page_is_kept_by_a_cache_or_mixed_up_with_its_fragment(client: Client, name: str) -> None:
+    response = getattr(client, method_of(name))(address(name))
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "HX-Request" in response.headers["Vary"]
+
+
+@pytest.mark.parametrize("name", [name for name in GUARDED if name not in POST_ONLY])
+def test_nothing_on_a_page_needs_a_looser_content_policy(client: Client, name: str) -> None:
+    response = client.get(address(name), follow=True)
+    if not response["Content-Type"].startswith("text/html"):
+        return
+    tree = parse(response)
+    assert [element for element in tree.walk() if "style" in element.attrs or element.tag == "style"] == []
+    assert [element for element in tree.walk() if any(attr.startswith(("on", "hx-on")) for attr in element.attrs)] == []
+    inline = [script for script in tree.all("script") if "src" not in script.attrs]
+    assert [script for script in inline if script["type"] != "application/json"] == []
+    assert "style-src 'self'" in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/containers/nothing/", "/containers/nothing/start/", "/jobs/999999/", "/jobs/999999999999999999/"])
+def test_what_does_not_exist_is_not_found(client: Client, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "There is no" in parse(response).one("h1").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/containers/UPPER/", "/containers/-x/", "/containers/web/explode/", "/containers/web/destroy/", "/jobs/x/", "/nowhere/"]
+)
+def test_what_cannot_exist_is_not_found(client: Client, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_form_from_elsewhere_is_refused(operator: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(operator)
+    before = counts()
+    response = client.post("/containers/web/start/")
+    assert response.status_code == 403
+    assert parse(response).one("h1").text == "This page is too old"
+    assert counts() == before

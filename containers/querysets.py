@@ -30,11 +30,13 @@ class ContainerQuerySet(models.QuerySet["Container"]):
         return self.filter(match)
 
     def edges(self) -> dict[str, tuple[str, ...]]:
-        """Return the graph, {name: names it depends on}, in two queries."""
-        graph: dict[str, list[str]] = {name: [] for name in self.values_list("name", flat=True)}
-        rows = self.filter(dependencies__isnull=False).values_list("name", "dependencies__needs__name")
-        for name, needs in rows.order_by("name", "dependencies__position"):
-            graph[name].append(needs)
+        """Return the graph, {name: names it depends on}, in one query."""
+        graph: dict[str, list[str]] = {}
+        rows = self.values_list("name", "dependencies__needs__name").order_by("name", "dependencies__position")
+        for name, needs in rows:
+            graph.setdefault(name, [])
+            if needs is not None:
+                graph[name].append(needs)
         return {name: tuple(needs) for name, needs in graph.items()}
 
 

@@ -88,6 +88,5 @@ def _write(path: Path, content: bytes, *, mode: int) -> None:
 
 
 def _give_away(path: Path, owner: int) -> None:
-    for directory, _, names in os.walk(path):
-        for name in (directory, *(os.path.join(directory, name) for name in names)):  # noqa: PTH118
-            os.lchown(name, owner, owner)
+    for entry in (path, *path.rglob("*")):
+        os.lchown(entry, owner, owner)

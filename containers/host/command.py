@@ -170,12 +170,14 @@ def _stdin(file: int | None, content: bytes | None) -> Iterator[int | None]:
 
 
 def describe(result: CommandResult) -> str:
-    """Return one sentence on how a command failed, with the last thing it said."""
+    """Return one sentence on how a command failed, with the most telling thing it said."""
     name = PurePath(result.argv[0]).name
     code = result.exit_code
     how = f"{name} was ended by {_signal_name(-code)}" if code < 0 else f"{name} failed with exit code {code}"
-    last = result.output.rstrip().rpartition("\n")[2].strip()
-    return f"{how}: {last}" if last else how
+    said = [line.strip() for line in result.output.split("\n") if line.strip()]
+    # Programs that quote what they do not like do so after saying what it is.
+    telling = next((line for line in reversed(said) if "error" in line.lower()), said[-1] if said else "")
+    return f"{how}: {telling}" if telling else how
 
 
 def _signal_name(number: int) -> str:

@@ -39,7 +39,8 @@ def iter_changes(lxcpath: Path, stop: threading.Event | None = None) -> Iterator
 
 
 def _listen(lxcpath: Path) -> subprocess.Popen[bytes]:
-    argv = ["/usr/bin/lxc-monitor", f"--lxcpath={lxcpath}", "--name=.*"]
+    # Killed with whoever listens: it would notice at the next event only, which may never come.
+    argv = ["/usr/bin/setpriv", "--pdeathsig=TERM", "/usr/bin/lxc-monitor", f"--lxcpath={lxcpath}", "--name=.*"]
     return subprocess.Popen(
         argv,
         env=ENVIRONMENT,

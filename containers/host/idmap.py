@@ -44,4 +44,8 @@ def _ranges(file: Path) -> list[tuple[str, int, int]]:
     except FileNotFoundError:
         return []
     fields = (line.split(":") for line in lines)
-    return [(name, int(start), int(count)) for name, start, count in (field for field in fields if len(field) == 3)]
+    return [(name, int(start), int(count)) for name, start, count in filter(_is_range, fields)]
+
+
+def _is_range(fields: list[str]) -> bool:
+    return len(fields) == 3 and fields[1].isdecimal() and fields[2].isdecimal()

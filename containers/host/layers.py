@@ -44,9 +44,12 @@ def import_source(
     InvalidRequest with tar's reason; nothing half-made stays. Closes the source.
     """
     argv = ["/usr/bin/python3", "-I", "-S", _UNPACK, str(idmap_base), str(idmap_size), str(max_bytes)]
+    # A program cannot have a directory as its stdin; ours, which is open, is reached through /proc without its path.
+    argv += [f"/proc/{os.getpid()}/fd/{source.file}"] if source.is_directory else []
+    stdin = None if source.is_directory else source.file
     with source, _new_layer(layout, runner, name, idmap_base=idmap_base) as path:
         try:
-            runner.run(argv, stdin=source.file, cwd=path, env=_ENVIRONMENT, timeout_s=timeout_s)
+            runner.run(argv, stdin=stdin, cwd=path, env=_ENVIRONMENT, timeout_s=timeout_s)
         except CommandTimeout:
             raise
         except CommandFailed as error:

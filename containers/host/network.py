@@ -53,10 +53,7 @@ def ensure(bridge: str, subnet: IPv4Network, runner: Runner) -> bool:
         # A hardware address of its own: it would take one of its containers', and change with them.
         address = hardware_address(host_address(subnet))
         _run(runner, "ip", "link", "add", "name", bridge, "address", address, "type", "bridge")
-    if not _has_address(bridge, subnet, runner):
-        # Another subnet was set before.
-        _run(runner, "ip", "address", "flush", "dev", bridge)
-        _run(runner, "ip", "address", "add", f"{host_address(subnet)}/{subnet.prefixlen}", "broadcast", "+", "dev", bridge)
+    _set_address(bridge, subnet, runner)
     if not has_bridge(bridge):
         _run(runner, "ip", "link", "set", "dev", bridge, "up")
     if _FORWARD.read_text().strip() == "0":
@@ -78,6 +75,15 @@ def remove(bridge: str, runner: Runner) -> bool:
 
 def _has_address(bridge: str, subnet: IPv4Network, runner: Runner) -> bool:
     return (bridge, IPv4Interface(f"{host_address(subnet)}/{subnet.prefixlen}")) in _addresses(runner)
+
+
+def _set_address(bridge: str, subnet: IPv4Network, runner: Runner) -> None:
+    if _has_address(bridge, subnet, runner):
+        return
+    if any(name == bridge for name, _ in _addresses(runner)):
+        # Another subnet was set before.
+        _run(runner, "ip", "address", "flush", "dev", bridge)
+    _run(runner, "ip", "address", "add", f"{host_address(subnet)}/{subnet.prefixlen}", "broadcast", "+", "dev", bridge)
 
 
 def _refuse_overlap(bridge: str, subnet: IPv4Network, runner: Runner) -> None:

@@ -1,6 +1,7 @@
 """Unpack an archive, or copy a directory, with every owner shifted into a container's id map.
 
-    unpack.py ID_BASE ID_SIZE MAX_BYTES < ARCHIVE-OR-DIRECTORY
+    unpack.py ID_BASE ID_SIZE MAX_BYTES < ARCHIVE
+    unpack.py ID_BASE ID_SIZE MAX_BYTES DIRECTORY
 
 A program of its own, run as root in the new directory: `tar` unpacks in a user namespace, where it is root over the
 mapped ids and nothing else, so a hostile archive can neither make devices nor touch a file of the host's. The stream
@@ -10,7 +11,6 @@ to it is counted. One line on stderr says what went wrong.
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 import sys
 
@@ -40,11 +40,11 @@ class UnpackError(Exception):
     """Why nothing was unpacked: one sentence."""
 
 
-def producer(source: int) -> list[str]:
-    """Return the program that turns the source into a plain tar stream; `cat` if it is one."""
-    if stat.S_ISDIR(os.fstat(source).st_mode):
-        return [*TAR, "--create", "--one-file-system", "--warning=no-file-ignored", f"--directory=/proc/self/fd/{source}", "."]
-    head = os.pread(source, TAR_MAGIC_AT + len(TAR_MAGIC), 0)
+def producer(directory: str | None) -> list[str]:
+    """Return the program that makes a plain tar stream of a directory, or of the archive on stdin."""
+    if directory is not None:
+        return [*TAR, "--create", "--one-file-system", "--warning=no-file-ignored", f"--directory={directory}", "."]
+    head = os.pread(0, TAR_MAGIC_AT + len(TAR_MAGIC), 0)
     for magic, command in DECOMPRESSORS.items():
         if head.startswith(magic):
             return command
@@ -74,38 +74,45 @@ def pump(read_from: int, write_to: int, max_bytes: int) -> None:
             view = view[os.write(write_to, view) :]
 
 
-def unpack(base: str, size: str, max_bytes: int) -> int:
+def unpack(source_command: list[str], target_command: list[str], max_bytes: int) -> int:
     """Connect both programs; return the exit code."""
     from_source, to_us = os.pipe()
     from_us, to_target = os.pipe()
     # The order matters: a program that kept the other end of its own pipe open would never see its end.
-    source = subprocess.Popen(producer(0), stdin=0, stdout=to_us)
+    source = subprocess.Popen(source_command, stdin=0, stdout=to_us)
     os.close(to_us)
-    target = subprocess.Popen(consumer(base, size), stdin=from_us, stdout=2)
+    target = subprocess.Popen(target_command, stdin=from_us, stdout=2)
     os.close(from_us)
+    is_complete = False
     try:
         pump(from_source, to_target, max_bytes)
+        is_complete = True
     except BrokenPipeError:
         # tar has ended: it says why.
         pass
-    except BaseException:
-        source.kill()
-        target.kill()
-        raise
+    except UnpackError as error:
+        # Before tar complains about what it misses.
+        say(error)
     finally:
         os.close(from_source)
         os.close(to_target)
         codes = (target.wait(), source.wait())
-    return int(any(codes))
+    return int(any(codes) or not is_complete)
+
+
+def say(error: UnpackError) -> None:
+    """Tell why nothing was unpacked."""
+    sys.stderr.write(f"{error}\n")
+    sys.stderr.flush()
 
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit code."""
-    base, size, max_bytes = arguments
+    base, size, max_bytes, *directory = arguments
     try:
-        return unpack(base, size, int(max_bytes))
+        return unpack(producer(directory[0] if directory else None), consumer(base, size), int(max_bytes))
     except UnpackError as error:
-        sys.stderr.write(f"{error}\n")
+        say(error)
         return 1
 
 

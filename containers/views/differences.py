@@ -139,7 +139,7 @@ def _walk(path: str, value: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 def _side(field: str, value: Any) -> Side:
     if value is None:
         default = _DEFAULTS.get(field)
-        return Side("–" if default is None else _text(field, default), is_default=True)
+        return Side("–", is_default=False) if default is None else Side(_text(field, default), is_default=True)
     return Side(_text(field, value), is_default=False)
 
 

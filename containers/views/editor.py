@@ -73,12 +73,12 @@ class Editor:
             for key, (title, names) in SECTIONS.items()
         ]
 
-    @property
+    @cached_property
     def depends(self) -> list[tuple[str, Shown | None]]:
         """The dependencies as they are typed, each with the container if there is one."""
         return [(name, self._others.get(name)) for name in self.form.rows.depends]
 
-    @property
+    @cached_property
     def other_names(self) -> list[str]:
         """What may still be added to the dependencies."""
         own = self.container.name if self.container else None
@@ -89,7 +89,7 @@ class Editor:
     def layers(self) -> list[tuple[str, Layer | None]]:
         return [(name, self._layers.get(name)) for name in self.form.rows.layers]
 
-    @property
+    @cached_property
     def other_layers(self) -> list[Layer]:
         return [row for name, row in self._layers.items() if row.is_available and name not in self.form.rows.layers]
 
@@ -105,7 +105,7 @@ class Editor:
         saved = {key: value for key, value in self.form.saved.items() if key != "name"}
         return differences.between(saved, self.form.to_json())
 
-    @property
+    @cached_property
     def lines(self) -> list[tuple[SafeString, bool]]:
         """The text of the object, line by line, and whether the line is not saved yet."""
         return json_text.lines(self.form.to_json(), self.form.saved if self.container else None)

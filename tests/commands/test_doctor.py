@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 
 from containers.domain.layout import Layout
@@ -53,17 +54,21 @@ def test_an_error_fails_the_command_after_all_is_told(examined: dict[str, Any], 
 
 def test_it_asks_about_this_host(examined: dict[str, Any]) -> None:
     run()
-    layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+    layout = Layout(data_dir=django_settings.DATA_DIR, log_dir=django_settings.LOG_DIR, run_dir=django_settings.RUN_DIR)
     more = {
-        "bridge": settings.BRIDGE,
-        "subnet": settings.SUBNET,
-        "idmap_base": settings.IDMAP_BASE,
-        "idmap_size": settings.IDMAP_SIZE,
+        "bridge": django_settings.BRIDGE,
+        "subnet": django_settings.SUBNET,
+        "idmap_base": django_settings.IDMAP_BASE,
+        "idmap_size": django_settings.IDMAP_SIZE,
     }
     assert examined["asked"] == (layout, more)
 
 
-def test_it_looks_at_the_real_host_without_a_database() -> None:
+def test_it_looks_at_the_real_host_without_a_database(settings: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No directories were made here, so it fails: but with findings, not with a traceback."""
+    settings.DATA_DIR = tmp_path / "data"
     with pytest.raises(CommandError, match="findings are errors"):
-        run()
+        call_command("doctor", no_color=True)
+    output = capsys.readouterr().out
+    assert f"error   Directories: missing: {tmp_path}/data/containers" in output
+    assert "ok      LXC: " in output

@@ -121,7 +121,9 @@ def test_what_ignores_being_asked_is_killed(runner: Runner) -> None:
 def test_a_cancel_ends_what_runs_and_all_that_would_follow(recorder: KeepingRecorder) -> None:
     cancel = threading.Event()
     runner = Runner(recorder, cancel)
-    threading.Thread(target=lambda: (wait_until(lambda: recorder.commands and recorder.commands[0].lines, "it runs"), cancel.set())).start()
+    threading.Thread(
+        target=lambda: (wait_until(lambda: recorder.commands and recorder.commands[0].lines, "it runs"), cancel.set())
+    ).start()
 
     with pytest.raises(Cancelled):
         runner.run(["sh", "-c", "echo $$; sleep 60"], timeout_s=60)
@@ -193,7 +195,8 @@ def test_no_file_descriptors_are_left_or_passed_on(runner: Runner, tmp_path: Pat
 def test_a_program_outlives_the_death_of_who_runs_it(tmp_path: Path) -> None:
     """A killed worker's commands go on: what they began must not be cut off at any point."""
     done = tmp_path / "done"
-    code = f"from containers.host.command import Runner; Runner().run(['sh', '-c', 'echo $$ > {done}.pid; sleep 1; touch {done}'], timeout_s=60)"
+    script = f"echo $$ > {done}.pid; sleep 1; touch {done}"
+    code = f"from containers.host.command import Runner; Runner().run(['sh', '-c', {script!r}], timeout_s=60)"
     with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
         wait_until(lambda: Path(f"{done}.pid").exists(), "it runs")
         os.killpg(process.pid, signal.SIGKILL)

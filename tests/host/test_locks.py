@@ -31,9 +31,8 @@ def files(run_dir: Path) -> list[str]:
 
 
 def test_what_is_held_is_busy_and_its_holder_named(locks: Locks, run_dir: Path) -> None:
-    with locks.try_acquire(["web", "db"], "job 418"):
-        with pytest.raises(Busy) as caught:
-            Locks(run_dir).try_acquire(["app", "db"], "job 419")
+    with locks.try_acquire(["web", "db"], "job 418"), pytest.raises(Busy) as caught:
+        Locks(run_dir).try_acquire(["app", "db"], "job 419")
 
     assert (caught.value.name, caught.value.holder, caught.value.brief) == ("db", "job 418", "job 418 is changing db")
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from rq.serializers import DefaultSerializer
 
 from containers.choices import JobState
+from containers.domain.layout import Layout
 from containers.jobs import gate, queue
 from containers.models import Event
 
@@ -168,7 +169,9 @@ def test_a_forged_started_entry_is_left_alone(work: Any, redis_server: redis.Red
     assert not target.exists()
 
 
-def test_the_worker_works_on_after_a_refusal(work: Any, redis_server: redis.Redis, make_job: Any) -> None:
+def test_the_worker_works_on_after_a_refusal(
+    work: Any, redis_server: redis.Redis, make_job: Any, host_directories: Layout
+) -> None:
     push(redis_server, {"data": b"\x80garbage", "origin": "elsewhere"}, "forged-1")
     push(redis_server, {"nothing": "here"}, "forged-2")
     job = make_job("network")

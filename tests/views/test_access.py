@@ -142,7 +142,9 @@ def test_what_changes_something_cannot_be_fetched(client: Client, name: str) -> 
     assert counts() == before
 
 
-@pytest.mark.parametrize("name", [name for name in GUARDED if name in READING and name not in ("layer-list", "container-definition")])
+@pytest.mark.parametrize(
+    "name", [name for name in GUARDED if name in READING and name not in ("layer-list", "container-definition")]
+)
 def test_what_only_shows_something_cannot_be_posted(client: Client, name: str) -> None:
     assert client.post(address(name)).status_code == 405
 
@@ -167,7 +169,9 @@ def test_nothing_on_a_page_needs_a_looser_content_policy(client: Client, name: s
     assert "style-src 'self'" in response.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("path", ["/containers/nothing/", "/containers/nothing/start/", "/jobs/999999/", "/jobs/999999999999999999/"])
+@pytest.mark.parametrize(
+    "path", ["/containers/nothing/", "/containers/nothing/start/", "/jobs/999999/", "/jobs/999999999999999999/"]
+)
 def test_what_does_not_exist_is_not_found(client: Client, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 404
@@ -175,7 +179,8 @@ def test_what_does_not_exist_is_not_found(client: Client, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/containers/UPPER/", "/containers/-x/", "/containers/web/explode/", "/containers/web/destroy/", "/jobs/x/", "/nowhere/"]
+    "path",
+    ["/containers/UPPER/", "/containers/-x/", "/containers/web/explode/", "/containers/web/destroy/", "/jobs/x/", "/nowhere/"],
 )
 def test_what_cannot_exist_is_not_found(client: Client, path: str) -> None:
     assert client.get(path).status_code == 404

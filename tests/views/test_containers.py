@@ -165,7 +165,9 @@ def test_rows_can_be_sorted(client: Client, sort: str, expected: list[str]) -> N
     assert names(get(client, f"?sort={sort}")) == expected
 
 
-@pytest.mark.parametrize("query", ["?page=0", "?page=9", "?page=x", "?state=%00", "?search=%00", "?state=exploded", "?sort=", "?pending=2"])
+@pytest.mark.parametrize(
+    "query", ["?page=0", "?page=9", "?page=x", "?state=%00", "?search=%00", "?state=exploded", "?sort=", "?pending=2"]
+)
 def test_a_link_that_makes_no_sense_still_shows_the_list(client: Client, query: str) -> None:
     rows.container("web")
     assert names(get(client, query)) == ["web"]

@@ -39,6 +39,7 @@ CHANGES_FAILURE = frozenset({Action.START, Action.WAIT, Action.UNFREEZE, Action.
 class ContainerHandler(Handler):
     """Any operation on containers; the planner tells them apart."""
 
+    graph: Graph
     plan: Plan
     subjects: dict[str, actions.Subject]
 
@@ -63,7 +64,7 @@ class ContainerHandler(Handler):
 
     def scope(self) -> frozenset[str]:
         """Return the containers that the planner says are read or changed. Raises NotFound, InvalidRequest."""
-        graph = Graph(self._rows().edges())
+        self.graph = graph = Graph(self._rows().edges())
         targets = self.targets()
         missing = sorted(set(targets) - set(graph.edges))
         if missing:
@@ -73,11 +74,10 @@ class ContainerHandler(Handler):
         return plan.scope(self.operation, targets, graph)
 
     def steps(self) -> Sequence[PlanStep]:
-        """Look at rows and host and let the planner decide."""
-        graph = Graph(self._rows().edges())
+        """Look at rows and host and let the planner decide. The graph is the one that the locks were taken for."""
         targets = self.targets()
-        rows = list(self._rows().filter(name__in=plan.scope(self.operation, targets, graph)).with_definition())
-        self.plan = plan.plan(self.operation, targets, graph, self._facts(rows))
+        rows = list(self._rows().filter(name__in=plan.scope(self.operation, targets, self.graph)).with_definition())
+        self.plan = plan.plan(self.operation, targets, self.graph, self._facts(rows))
         self.subjects = {row.name: self._subject(row) for row in rows}
         return self._with_network(self.plan.steps)
 

@@ -1,0 +1,63 @@
+"""The id map in /etc/subuid and /etc/subgid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from containers.host import idmap
+from containers.host.command import Runner
+from tests.support.recorder import KeepingRecorder
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Files in place of the machine's own; usermod is told apart by what it is asked."""
+    paths = tmp_path / "subuid", tmp_path / "subgid"
+    monkeypatch.setattr(idmap, "_FILES", paths)
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("text", "is_given"),
+    [
+        ("root:100000:65536\n", True),
+        ("0:100000:65536\n", True),
+        ("# old\nroot:1:1\nroot:50000:200000\n", True),
+        ("", False),
+        ("root:100001:65536\n", False),
+        ("root:100000:65535\n", False),
+        ("other:100000:65536\n", False),
+        ("root:100000\nroot:x:y\n", False),
+    ],
+)
+def test_what_is_missing_is_said(files: tuple[Path, Path], text: str, is_given: bool) -> None:
+    files[0].write_text(text)
+    files[1].write_text("root:100000:65536\n")
+
+    found = idmap.look(100_000, 65_536)
+
+    assert found == ([] if is_given else [f"{files[0]} does not give root the ids 100000 to 165535"])
+
+
+def test_missing_files_give_nothing(files: tuple[Path, Path]) -> None:
+    assert len(idmap.look(100_000, 65_536)) == 2
+
+
+def test_others_in_the_range_are_named(files: tuple[Path, Path]) -> None:
+    files[0].write_text("root:100000:65536\nalice:165535:1\nbob:165536:65536\n")
+    files[1].write_text("carol:99999:2\n")
+
+    assert idmap.owners(100_000, 65_536) == ["alice", "carol"]
+
+
+def test_it_is_given_once() -> None:
+    """On this machine's own files: what every start by hand needs."""
+    idmap.ensure(100_000, 65_536, Runner())
+    recorder = KeepingRecorder()
+
+    assert idmap.ensure(100_000, 65_536, Runner(recorder)) is False
+
+    assert recorder.programs == []
+    assert idmap.look(100_000, 65_536) == []

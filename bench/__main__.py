@@ -45,13 +45,14 @@ def main() -> None:
         sys.exit("bench: this needs root")
     # An end from outside takes everything away as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupt)
+    described = machine.describe()
     wanted = arguments.measurement or list(MEASUREMENTS)
     reports = []
     with running_panel() as panel:
         for name in (name for name in MEASUREMENTS if name in wanted):
             print(f"bench: measuring {name}", file=sys.stderr, flush=True)
             reports.append(MEASUREMENTS[name](panel, QUICK if arguments.quick else Repetitions()))
-    print(markdown(machine.describe(), reports), end="")
+    print(markdown(described, reports), end="")
 
 
 def _arguments() -> argparse.Namespace:

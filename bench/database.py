@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 ENDED = {"succeeded", "failed", "errored", "cancelled", "lost"}
-INTERVAL_S = 0.0005
+# Asking costs a twentieth of a millisecond; ends of jobs, which take long, need not be seen as soon as changes of state.
+STATE_INTERVAL_S = 0.0005
+JOB_INTERVAL_S = 0.004
 
 
 class Database:
@@ -36,14 +38,14 @@ class Database:
         """Return when the row of container `name` was first read to be in `state`."""
         deadline = time.monotonic() + timeout_s
         while self.state_of(name) != state:
-            _pause(deadline, f"the row of {name} does not become {state}")
+            _pause(STATE_INTERVAL_S, deadline, f"the row of {name} does not become {state}")
         return time.monotonic()
 
     def wait_job(self, job_id: int, timeout_s: float = 600) -> float:
         """Return when the job was first read to have ended. Raises RuntimeError unless it succeeded."""
         deadline = time.monotonic() + timeout_s
         while (state := self.one("SELECT state FROM containers_job WHERE id = ?", job_id)) not in ENDED:
-            _pause(deadline, f"job {job_id} does not end")
+            _pause(JOB_INTERVAL_S, deadline, f"job {job_id} does not end")
         at = time.monotonic()
         if state != "succeeded":
             reason = self.one("SELECT reason || ': ' || error FROM containers_job WHERE id = ?", job_id)
@@ -54,7 +56,7 @@ class Database:
         """Return when no job is to be done."""
         deadline = time.monotonic() + timeout_s
         while self.one("SELECT count(*) FROM containers_job WHERE state IN ('queued', 'waiting', 'running')"):
-            _pause(deadline, "jobs do not end")
+            _pause(JOB_INTERVAL_S, deadline, "jobs do not end")
 
 
 def moment(text: str) -> float:
@@ -62,7 +64,7 @@ def moment(text: str) -> float:
     return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.UTC).timestamp()
 
 
-def _pause(deadline: float, what: str) -> None:
+def _pause(interval_s: float, deadline: float, what: str) -> None:
     if time.monotonic() > deadline:
         raise TimeoutError(what)
-    time.sleep(INTERVAL_S)
+    time.sleep(interval_s)

@@ -43,11 +43,6 @@ class Observer:
         recent = (at for at, *change in self._changes if at >= since and change == [name, state])
         return next(recent, None)
 
-    def forget(self) -> None:
-        """Drop what was seen, so that searching stays quick."""
-        with self._news:
-            self._changes.clear()
-
 
 @contextmanager
 def observing(layout: Layout) -> Iterator[Observer]:

@@ -72,6 +72,7 @@ class Panel(Stack):
 def running_panel() -> Iterator[Panel]:
     """Run a panel with one layer; nothing is left of it afterwards, nor of what the test support made for itself."""
     with ExitStack() as stack:
+        # The test support takes a directory for its own process when it is loaded.
         stack.callback(environment.pytest_unconfigure)
         panel = Panel()
         stack.callback(panel.close)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 from bench import byhand
@@ -25,15 +26,17 @@ PARTS = """
     JOIN containers_step step ON step.job_id = job.id
     JOIN containers_command command ON command.step_id = step.id
     WHERE job.id = ?
+    ORDER BY command.number
 """
 
 
 @dataclass(frozen=True)
 class Start:
-    """Until the observer saw RUNNING, and until all was done; both in seconds from the beginning."""
+    """Until the observer saw RUNNING, and until all was done; in seconds from the beginning, as are the parts of it."""
 
     running_s: float
     done_s: float
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 def measure(panel: Panel, *, pairs: int) -> Report:
@@ -42,10 +45,9 @@ def measure(panel: Panel, *, pairs: int) -> Report:
     container = panel.container(NAME)
     for _ in range(WARM_UP):
         start_by_hand(panel, container)
-        _start_by_api(panel, {})
-        end(panel, container)
+        start_by_api(panel, container)
     rounds = [_round(panel, container, swap=bool(number % 2)) for number in range(pairs)]
-    report = _report([samples for samples, _ in rounds], [parts for _, parts in rounds])
+    report = _report(rounds)
     _measure_stops(panel, container, report, pairs=max(3, pairs // 2))
     panel.destroy([NAME])
     return report
@@ -64,43 +66,38 @@ def start_by_hand(panel: Panel, container: byhand.Container, path: str = byhand.
 def end(panel: Panel, container: byhand.Container) -> None:
     """End what runs, however it was started."""
     panel.database.wait_quiet()
-    if panel.database.wait_state(container.name, "RUNNING"):
-        container.kill()
+    panel.database.wait_state(container.name, "RUNNING")
+    container.kill()
     panel.settle(container.name)
 
 
-def _start_by_api(panel: Panel, parts: dict[str, float]) -> Start:
+def start_by_api(panel: Panel, container: byhand.Container) -> Start:
+    """Ask the panel for the start of a stopped container, look, and end it."""
     clock, since = time.time(), time.monotonic()
-    job = panel.request(f"/containers/{NAME}/start/")
-    parts["answered"] = time.monotonic() - since
+    job = panel.request(f"/containers/{container.name}/start/")
+    answered = time.monotonic() - since
+    # Asking the database again and again would take time from what is measured: first the line that comes by itself.
+    running = panel.observer.wait(container.name, "RUNNING", since)
     done = panel.database.wait_job(job)
-    running = panel.observer.wait(NAME, "RUNNING", since)
     begun, step, command, duration_ms, ended = panel.database.rows(PARTS, job)[0]
-    parts |= {"job begun": moment(begun) - clock, "step begun": moment(step) - clock, "lxc-start begun": moment(command) - clock}
-    parts |= {"RUNNING": running - since, "lxc-start ended": parts["lxc-start begun"] + duration_ms / 1000}
-    parts |= {"job ended": moment(ended) - clock, "its row read": done - since}
-    return Start(running - since, done - since)
+    end(panel, container)
+    parts = {"answered": answered, "job begun": moment(begun) - clock, "step begun": moment(step) - clock}
+    parts |= {"lxc-start begun": moment(command) - clock, "RUNNING": running - since}
+    parts |= {"lxc-start ended": parts["lxc-start begun"] + duration_ms / 1000, "job ended": moment(ended) - clock}
+    return Start(running - since, done - since, parts)
 
 
-def _round(panel: Panel, container: byhand.Container, *, swap: bool) -> tuple[dict[str, Start], Mapping[str, float]]:
-    """Return one start of each kind."""
-    samples: dict[str, Start] = {}
-    parts: dict[str, float] = {}
-
-    def by_api() -> None:
-        samples["api"] = _start_by_api(panel, parts)
-        end(panel, container)
-
-    def by_hand() -> None:
-        samples["shell"] = start_by_hand(panel, container)
-        samples["bare"] = start_by_hand(panel, container, byhand.PANEL)
-
-    for way in (by_hand, by_api) if swap else (by_api, by_hand):
-        way()
-    return samples, parts
+def _round(panel: Panel, container: byhand.Container, *, swap: bool) -> dict[str, Start]:
+    """Return one start of each kind; who is first changes, too."""
+    ways = {
+        "api": partial(start_by_api, panel, container),
+        "shell": partial(start_by_hand, panel, container),
+        "bare": partial(start_by_hand, panel, container, byhand.PANEL),
+    }
+    return {kind: ways[kind]() for kind in (reversed(ways) if swap else ways)}
 
 
-def _report(samples: list[dict[str, Start]], parts: list[Mapping[str, float]]) -> Report:
+def _report(samples: list[dict[str, Start]]) -> Report:
     times = {kind: [sample[kind].running_s for sample in samples] for kind in ("api", "shell", "bare")}
     pairs = list(zip(times["api"], times["shell"], strict=True))
     measured = f"{shown_ms(times['api'])} against {shown_ms(times['shell'])}, {len(pairs)} pairs"
@@ -114,14 +111,14 @@ def _report(samples: list[dict[str, Start]], parts: list[Mapping[str, float]]) -
         "API call `start` → job ended, ÷ bare until `lxc-wait` ended",
         f"{ratio(done):.2f} ×, {shown_ms([first for first, _ in done])} against {shown_ms([second for _, second in done])}",
     )
-    report.note("parts of a start by API, from the call", _timeline(parts))
+    report.note("parts of a start by API, from the call", _timeline([sample["api"] for sample in samples]))
     return report
 
 
-def _timeline(parts: list[Mapping[str, float]]) -> str:
+def _timeline(starts: list[Start]) -> str:
     times: dict[str, list[float]] = defaultdict(list)
-    for sample in parts:
-        for name, at in sample.items():
+    for start in starts:
+        for name, at in start.parts.items():
             times[name].append(at)
     medians = sorted((median(values), name) for name, values in times.items())
     return ", ".join(f"{name} {at * 1000:.0f} ms" for at, name in medians)

@@ -9,7 +9,7 @@ from django.db import models
 from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState
 
 if TYPE_CHECKING:
-    from containers.models import Container, Job, Layer
+    from containers.models import Container, Job, Layer  # noqa: F401  named as text, as the type of the rows
 
 
 class ContainerQuerySet(models.QuerySet["Container"]):

@@ -45,9 +45,9 @@ def warm_up() -> None:
 
     from spocweb.wsgi import application
 
-    for directory in settings.TEMPLATES[0]["DIRS"]:
-        for file in Path(directory).rglob("*.html"):
-            get_template(str(file.relative_to(directory)))
+    directory = Path(settings.BASE_DIR, "templates")
+    for file in directory.rglob("*.html"):
+        get_template(str(file.relative_to(directory)))
     environ: dict[str, Any] = {"PATH_INFO": "/sign-in/"}
     setup_testing_defaults(environ)
     start_response: Any = lambda status, headers, error=None: None  # noqa: E731  nobody reads the answer

@@ -19,6 +19,8 @@ router = Router(tags=["events"])
 # Proxies close what is silent for a minute, and a client that is gone is noticed by writing to it.
 KEEP_ALIVE_S: Final = 15.0
 RETRY_MS: Final = 2_000
+# An event, not a comment: a browser shows its script no comments, and what was missed before has to be asked for then.
+LISTENING: Final = b"event: listening\ndata: {}\n\n"
 STREAM: Final = {"responses": {200: {"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}}
 
 
@@ -26,7 +28,7 @@ STREAM: Final = {"responses": {200: {"description": "OK", "content": {"text/even
 async def follow_events(request: ApiRequest) -> StreamingHttpResponse:
     """Follow container states (`container`), jobs (`job`, `step`, `command`) and their output (`line`).
 
-    Server-sent events; the data of each is a JSON object. The comment `listening` says that nothing is missed from then on.
+    Server-sent events; the data of each is a JSON object. The event `listening` comes first: nothing is missed from then on.
     """
     headers = {"X-Accel-Buffering": "no"}
     return StreamingHttpResponse(frames(), content_type="text/event-stream", headers=headers)
@@ -38,7 +40,7 @@ async def frames(keep_alive_s: float = KEEP_ALIVE_S) -> AsyncIterator[bytes]:
     async with hub.listen() as listener:
         yield f"retry: {RETRY_MS}\n\n".encode()
         await hub.wait_subscribed(keep_alive_s)
-        yield b": listening\n\n"
+        yield LISTENING
         async for event in _events(listener, keep_alive_s):
             yield _frame(event) if event else b": alive\n\n"
 

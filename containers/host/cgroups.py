@@ -1,4 +1,4 @@
-"""The control groups that LXC makes for a container and, after a failure, sometimes leaves behind."""
+"""The control groups that LXC makes for a container and leaves behind when its monitor is killed or a start fails."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from containers.domain.layout import Layout
+
 _ROOT: Final = Path("/sys/fs/cgroup")
 _DYING_S: Final = 5.0
 _RETRY_S: Final = 0.02
-# A group in use, or one that has just been removed by LXC itself.
-_NOT_OURS_TO_REMOVE: Final = frozenset({errno.EBUSY, errno.ENOENT, errno.ENOTEMPTY})
+# Where a group of the name is there, LXC takes the next of these.
+_SUFFIXES: Final = ("", *(f"-{number}" for number in range(1, 10)))
+# A group that is still in use, or that LXC itself has just removed.
+_NOT_NOW: Final = frozenset({errno.EBUSY, errno.ENOENT, errno.ENOTEMPTY})
 
 
-def remove_left(name: str) -> None:
-    """Remove what a killed or failed run left of a container's groups.
-
-    The last processes in them may still be dying. One that stays in use is another stack's, of the same name.
-    """
+def remove_left(layout: Layout, name: str) -> None:
+    """Remove what is left of the groups of a container whose monitor is gone. The last processes may still be dying."""
     deadline = time.monotonic() + _DYING_S
-    while paths := left(name):
-        for path in paths:
+    while (left := list(_left(layout, name))) and time.monotonic() < deadline:
+        for path in left:
             for directory, _, _ in os.walk(path, topdown=False):
-                _remove(directory)
-        if time.monotonic() > deadline:
-            return
+                _remove(Path(directory))
         time.sleep(_RETRY_S)
 
 
-def left(name: str) -> list[Path]:
-    """Return the groups of all containers of this name, in every hierarchy."""
-    return [
-        top / f"lxc.{kind}.{name}"
-        for top in _hierarchies()
-        for kind in ("monitor", "payload")
-        if (top / f"lxc.{kind}.{name}").is_dir()
-    ]
+def _left(layout: Layout, name: str) -> Iterator[Path]:
+    """Yield groups that no monitor answers for; another stack may have a container of the same name."""
+    tops = list(_hierarchies())
+    for suffix in _SUFFIXES:
+        # "web-1" may be a container of its own.
+        if suffix and layout.containers.joinpath(f"{name}{suffix}").exists():
+            continue
+        monitors, payloads = ([top / f"lxc.{kind}.{name}{suffix}" for top in tops] for kind in ("monitor", "payload"))
+        if not any(map(_has_process, monitors)):
+            yield from (path for path in (*monitors, *payloads) if path.is_dir())
 
 
 def _hierarchies() -> Iterator[Path]:
@@ -47,9 +48,16 @@ def _hierarchies() -> Iterator[Path]:
     yield from (Path(entry.path) for entry in os.scandir(_ROOT) if entry.is_dir(follow_symlinks=False))
 
 
-def _remove(directory: str) -> None:
+def _has_process(path: Path) -> bool:
     try:
-        Path(directory).rmdir()
+        return bool((path / "cgroup.procs").read_text())
+    except OSError:
+        return False
+
+
+def _remove(directory: Path) -> None:
+    try:
+        directory.rmdir()
     except OSError as error:
-        if error.errno not in _NOT_OURS_TO_REMOVE:
+        if error.errno not in _NOT_NOW:
             raise

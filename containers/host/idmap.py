@@ -1,7 +1,11 @@
-"""The id map in /etc/subuid and /etc/subgid: newuidmap asks there, which LXC runs also for root when it finds it."""
+"""The id map in /etc/subuid and /etc/subgid, where newuidmap looks, which LXC runs also for root when it finds it.
+
+The panel's own starts keep it from being found (`starting`); a start with lxc-start by hand needs the entries.
+"""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +17,8 @@ _TIMEOUT_S: Final = 30
 
 def look(base: int, size: int) -> list[str]:
     """Return what is missing for a start with lxc-start by hand, as sentences."""
+    if shutil.which("newuidmap") is None:
+        return []
     return [
         f"{file} does not give root the ids {base} to {base + size - 1}" for file in _FILES if not _is_given(file, base, size)
     ]
@@ -22,6 +28,8 @@ def ensure(base: int, size: int, runner: Runner) -> bool:
     """Give root the range where it is missing; return whether that changed anything."""
     if not look(base, size):
         return False
+    for file in _FILES:
+        file.touch(mode=0o644)
     span = f"{base}-{base + size - 1}"
     runner.run(["usermod", "--add-subuids", span, "--add-subgids", span, "root"], timeout_s=_TIMEOUT_S)
     return True

@@ -89,7 +89,7 @@ class Lxc:
                     time.sleep(_POLL_S)
         if rootfs.is_mounted(self._layout, name):
             rootfs.unmount(self._layout, name, self._runner)
-            cgroups.remove_left(name)
+            cgroups.remove_left(self._layout, name)
 
     def freeze(self, name: str) -> None:
         """Suspend all processes of a running container; a frozen one stays as it is."""
@@ -184,5 +184,5 @@ class Lxc:
                 monitors.kill(self._layout, name)
             # A cancelled job's runner runs nothing any more.
             Lxc(self._layout, self._runner.for_cleanup()).wait_stopped(name, timeout_s=_CLEANUP_TIMEOUT_S)
-            cgroups.remove_left(name)
+            cgroups.remove_left(self._layout, name)
             raise

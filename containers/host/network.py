@@ -15,6 +15,7 @@ from containers.host.command import Runner
 _NET: Final = Path("/sys/class/net")
 _FORWARD: Final = Path("/proc/sys/net/ipv4/ip_forward")
 _TIMEOUT_S: Final = 15
+_TRIES: Final = 20
 
 _IFF_UP: Final = 1
 
@@ -96,12 +97,20 @@ def _refuse_overlap(bridge: str, subnet: IPv4Network, runner: Runner) -> None:
 
 def _addresses(runner: Runner) -> list[tuple[str, IPv4Interface]]:
     """Return each interface's name with each of its addresses."""
-    found = json.loads(runner.run(["ip", "-json", "-4", "address"], timeout_s=_TIMEOUT_S, record=False).output)
     return [
         (interface["ifname"], IPv4Interface(f"{address['local']}/{address['prefixlen']}"))
-        for interface in found
+        for interface in json.loads(_list_interfaces(runner))
         for address in interface["addr_info"]
     ]
+
+
+def _list_interfaces(runner: Runner) -> str:
+    for _ in range(_TRIES):
+        output = runner.run(["ip", "-json", "-4", "address"], timeout_s=_TIMEOUT_S, record=False).output
+        # When interfaces come and go meanwhile, ip says so before what it then calls inconsistent.
+        if output.startswith("["):
+            return output
+    raise HostError("ip cannot list the interfaces", output)
 
 
 def _run(runner: Runner, *argv: str) -> None:

@@ -22,7 +22,8 @@ class Output:
         self._held_back = max(map(len, self._secrets), default=0)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._line = ""
-        self._lines: list[str] = []
+        # The text in pieces: an endless line is handed out in several, but is one line in the text.
+        self._pieces: list[str] = []
         self._room = self._half
         self._tail = bytearray()
         self._dropped = 0
@@ -51,13 +52,18 @@ class Output:
             lines.pop()
         if self._dropped:
             lines.insert(0, f"… {self._dropped} bytes left out …")
-        self._lines += lines
+            self._end_line()
+        self._pieces += [f"{line}\n" for line in lines]
         return lines
+
+    def _end_line(self) -> None:
+        if self._pieces and not self._pieces[-1].endswith("\n"):
+            self._pieces.append("\n")
 
     @property
     def text(self) -> str:
-        """All that is kept so far."""
-        return "\n".join(self._lines)
+        """All that is kept so far, without the last line's end."""
+        return "".join(self._pieces).removesuffix("\n")
 
     def _take_lines(self) -> list[str]:
         # "\r" alone ends a line too (progress bars); at the end of the buffer it may be half of "\r\n".
@@ -66,10 +72,9 @@ class Output:
             end = self._cut()
         if not end:
             return []
-        complete, self._line = self._line[:end], self._line[end:]
-        lines = self._clean(complete).removesuffix("\n").split("\n")
-        self._lines += lines
-        return lines
+        complete, self._line = self._clean(self._line[:end]), self._line[end:]
+        self._pieces.append(complete)
+        return complete.removesuffix("\n").split("\n")
 
     def _cut(self) -> int:
         self._line = self._mask(self._line)

@@ -72,16 +72,16 @@ class Process:
                 while self._read(feed):
                     pass
                 return self._popen.wait()
-            if ready and not self._read(feed):
+            if ready and self._read(feed) == b"":
                 poll.unregister(self._output)
         raise TimeUp
 
-    def _read(self, feed: Callable[[bytes], None]) -> bool:
-        """Read once; return whether there was something."""
-        data = self._output.read(_CHUNK)
+    def _read(self, feed: Callable[[bytes], None]) -> bytes | None:
+        """Read once; nothing is the end of the output, None that there is no more at the moment."""
+        data: bytes | None = self._output.read(_CHUNK)
         if data:
             feed(data)
-        return bool(data)
+        return data
 
     def _end(self) -> None:
         """End the process and its group: ask, wait, kill, wait."""

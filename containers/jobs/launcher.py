@@ -1,6 +1,6 @@
-"""Worker and monitor as children of one process that has loaded everything once: they share its memory, some 45 MB.
+"""Workers and monitor as children of one process that has loaded everything once: they share its memory.
 
-It runs nothing itself. A child that ends is started again; when this process is told to stop, both are.
+It runs nothing itself. A child that ends is started again; when this process is told to stop, all of them are.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
@@ -19,16 +20,24 @@ from containers.host import processes
 logger = logging.getLogger(__name__)
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-# What ends at once is not started again in a tight loop.
+# What ends at once (Redis is away, or an entry that rq cannot even read) is not started again in a tight loop.
 RESTART_PAUSE_S: Final = 0.5
 
 
-class Launcher:
-    """Keeps one child for each of `roles` alive: its name is what `ps` shows, its function what the child does."""
+@dataclass(frozen=True)
+class Role:
+    """What a child does, and what `ps` shows for it."""
 
-    def __init__(self, roles: Mapping[str, Callable[[], object]]) -> None:
+    title: str
+    run: Callable[[], object]
+
+
+class Launcher:
+    """Keeps one child for each role alive."""
+
+    def __init__(self, roles: Sequence[Role]) -> None:
         self._roles = roles
-        self._children: dict[int, str] = {}
+        self._children: dict[int, int] = {}
         self._is_stopping = False
 
     def serve(self) -> None:
@@ -39,35 +48,39 @@ class Launcher:
         gc.collect()
         gc.freeze()
         while not self._is_stopping or self._children:
-            for name in self._missing():
-                if self._fork(name):
-                    self._roles[name]()
+            for index in self._missing():
+                if self._fork(index):
+                    self._roles[index].run()
                     return
             self._reap()
 
-    def _missing(self) -> list[str]:
-        return [] if self._is_stopping else [name for name in self._roles if name not in self._children.values()]
+    def _missing(self) -> list[int]:
+        return [] if self._is_stopping else [index for index in range(len(self._roles)) if index not in self._children.values()]
 
-    def _fork(self, name: str) -> bool:
+    def _fork(self, index: int) -> bool:
         """Return True in the child."""
-        # A signal waits until both know who they are: the child would else stop its brother.
+        # A signal waits until both know who they are: the child would else stop its brothers.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        parent = os.getpid()
         pid = os.fork()
         if pid:
-            self._children[pid] = name
+            self._children[pid] = index
         else:
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
-            processes.set_title(name)
+            processes.set_title(self._roles[index].title)
             processes.die_with_parent(signal.SIGTERM)
+            if os.getppid() != parent:
+                # It ended before the kernel was asked to tell.
+                os.kill(os.getpid(), signal.SIGTERM)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         return pid == 0
 
     def _reap(self) -> None:
         pid, status = os.wait()
-        name = self._children.pop(pid, "a process")
+        index = self._children.pop(pid)
         if not self._is_stopping:
-            logger.warning("%s ended with %d and is started again", name, os.waitstatus_to_exitcode(status))
+            logger.warning("%s ended with %d", self._roles[index].title, os.waitstatus_to_exitcode(status))
             time.sleep(RESTART_PAUSE_S)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:

@@ -10,8 +10,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
@@ -22,7 +20,6 @@ from containers.domain.layout import Layout
 from containers.domain.states import Operation, State
 from containers.host import events, facts, network, system
 from containers.host.command import NullRecorder, Runner
-from containers.host.lxc import Lxc
 from containers.jobs import reaper
 from containers.models import Container, Host, Job
 from containers.services import jobs, operations, states
@@ -32,17 +29,6 @@ logger = logging.getLogger(__name__)
 
 REAP_EVERY_S = 2
 LOOK_EVERY_S = 60
-# States in which an init process may exist.
-HAS_PID = frozenset({State.RUNNING, State.FROZEN, State.THAWED})
-
-
-@dataclass(frozen=True)
-class Change:
-    """What lxc-monitor said, and when it was read."""
-
-    name: str
-    state: State
-    at: datetime
 
 
 class Monitor:
@@ -52,7 +38,7 @@ class Monitor:
         self._host = host
         self._layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
         self._runner = Runner(NullRecorder(), threading.Event())
-        self._changes: queue.SimpleQueue[Change] = queue.SimpleQueue()
+        self._changes: queue.SimpleQueue[tuple[str, State]] = queue.SimpleQueue()
 
     def serve(self, stop: threading.Event) -> None:
         """Run until `stop` is set."""
@@ -69,15 +55,15 @@ class Monitor:
         listener.join()
 
     def _listen(self, stop: threading.Event) -> None:
-        for name, state in events.iter_changes(self._layout.containers, stop):
-            self._changes.put(Change(name, state, timezone.now()))
+        for change in events.iter_changes(self._layout.containers, stop):
+            self._changes.put(change)
 
     def _receive(self, timeout_s: float) -> None:
         try:
-            change = self._changes.get(timeout=timeout_s)
+            name, state = self._changes.get(timeout=timeout_s)
         except queue.Empty:
             return
-        self._attempt(lambda: self._keep(change))
+        self._attempt(lambda: self._keep(name, state))
 
     def _attempt(self, task: Callable[[], object]) -> None:
         """Run a task; a database that is away now is asked again at the next tick."""
@@ -87,9 +73,13 @@ class Monitor:
             logger.exception("the database does not answer")
             close_old_connections()
 
-    def _keep(self, change: Change) -> None:
-        pid = Lxc(self._layout, self._runner).look(change.name).pid if change.state in HAS_PID else None
-        states.record_look(self._host, change.name, change.state, pid, change.at)
+    def _keep(self, name: str, state: State) -> None:
+        """Write what the container is now: what lxc-monitor said may be over, and a job may have seen more since."""
+        looked_at = timezone.now()
+        look = facts.looks(self._layout, self._runner, [name])[name]
+        # Between two states LXC sometimes answers nobody.
+        seen = state if look.state == State.UNKNOWN else look.state
+        states.record_look(self._host, name, seen, look.pid, looked_at)
 
     def _look(self) -> None:
         """Ask LXC for every container, and the kernel for the network."""

@@ -79,6 +79,7 @@ CommandWords = Annotated[
 Identity = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_identity)]
 VolumeName = Annotated[str, AfterValidator(names.volume_name)]
 VolumeNames = Annotated[tuple[VolumeName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_VOLUMES)]
+LayerName = Annotated[str, AfterValidator(names.layer_name)]
 
 
 class Inputs(Value):
@@ -122,11 +123,25 @@ class LayerImportInputs(Inputs):
         return self
 
 
+class TidyInputs(Inputs):
+    """The lost job after which its containers are looked at again."""
+
+    after: int | None = None
+
+
+class DemoInputs(Inputs):
+    """The layer that the demo's containers stand on."""
+
+    layer: LayerName
+
+
 FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.START: StartInputs,
     Operation.EXECUTE: ExecuteInputs,
     Operation.DESTROY: DestroyInputs,
     Operation.LAYER_IMPORT: LayerImportInputs,
+    Operation.TIDY: TidyInputs,
+    Operation.DEMO: DemoInputs,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,7 +10,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import json_script
+from django.utils.html import format_html_join, json_script
 from django.utils.safestring import SafeString
 
 from containers.choices import JobState, StepState, Via
@@ -62,11 +61,6 @@ def age(moment: datetime | None) -> SafeString | str:
 
 
 @register.filter
-def up_time(moment: datetime | None) -> SafeString | str:
-    return spans.up_time(moment) if moment else ""
-
-
-@register.filter
 def running_time(moment: datetime | None) -> SafeString | str:
     """How long something has been running, kept counting by the second."""
     return spans.running_time(moment) if moment else ""
@@ -114,6 +108,13 @@ def command_line(argv: Iterable[Any]) -> str:
 
 
 @register.filter
+def arguments(argv: Iterable[Any]) -> SafeString:
+    """The same as HTML that is broken between arguments, and not after the dashes of an option."""
+    quoted = ((shlex.quote(str(argument)),) for argument in argv)
+    return format_html_join(" ", '<span class="sw-arg">{}</span>', quoted)
+
+
+@register.filter
 def title(job: Job) -> str:
     return wording.job_title(job)
 
@@ -132,12 +133,6 @@ def names(values: list[str]) -> str:
 def via(value: str) -> str:
     """By which way somebody came, in the middle of a sentence."""
     return str(Via(value).label).lower() if value != Via.API and value in Via.values else value.upper()
-
-
-@register.filter
-def as_json(value: Any) -> str:
-    """A value of a definition on one line."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 @register.simple_tag(takes_context=True)

@@ -7,13 +7,14 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from containers.forms.queries import ContainerQuery
 from containers.services import access
 from containers.views import activities, rows, states
 from containers.views.access import Request, get_container, require
-from containers.views.listing import SORTS, Listing
+from containers.views.listing import SORTS, Listing, Row
 from containers.views.patches import Wanted
 
 
@@ -21,19 +22,26 @@ from containers.views.patches import Wanted
 @login_required
 def container_list(request: Request) -> HttpResponse:
     require(request, "view")
+    made_at = timezone.now()
     query = ContainerQuery.of(request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts=set(SORTS))
     listing = Listing(query)
     wanted = Wanted.of(request)
-    shown = [row for row in listing.page.object_list if wanted is None or row.name in wanted]
+    shown = [row for row in listing.page.object_list if wanted is None or _is_wanted(row, wanted)]
     context: dict[str, Any] = {
         "section": "containers",
         "listing": listing,
         "rows": rows.render(shown, may_operate=access.may_operate(request.user)),
         "sorts": SORTS,
         "sort_label": SORTS[query.sort],
+        # The rows were read a little later than this, never before.
+        "made_at": made_at.isoformat(),
     }
     template = "containers/_rows.html" if wanted else "containers/_list_swap.html" if request.htmx else "containers/list.html"
     return render(request, template, context)
+
+
+def _is_wanted(row: Row, wanted: Wanted) -> bool:
+    return row.name in wanted or wanted.is_since(row.state_since, row.job_at) or (wanted.since is not None and bool(row.activity))
 
 
 @require_GET

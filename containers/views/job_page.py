@@ -99,6 +99,11 @@ class ShownStep:
         return self.is_bad or self.is_running or self.is_alone
 
     @property
+    def note(self) -> str:
+        """What it is doing or why it did not succeed; the name stands beside it already."""
+        return self.row.note.removeprefix(f"{self.row.container}: ")
+
+    @property
     def is_shown(self) -> bool:
         """Whether there is more to say than the tree says."""
         return bool(self.commands) or self.row.state != StepState.SKIPPED

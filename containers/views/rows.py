@@ -107,7 +107,7 @@ def _limits(language: str, memory_bytes: int | None, cpus: float | None, pids: i
         parts.append(_("%(cpus)g CPU") % {"cpus": cpus})
     if pids:
         parts.append(_("%(pids)d processes") % {"pids": pids})
-    return "<br>".join(map(escape, parts[:2]))
+    return "<br>".join(map(escape, parts[:2])) or "–"
 
 
 @lru_cache(maxsize=1024)

@@ -14,6 +14,8 @@ from containers.models import Job
 
 # A bulk job may have a thousand targets.
 MOST_NAMES: Final = 3
+# What these are about goes without saying.
+WHOLE: Final = (Operation.DEMO, Operation.AUTOSTART, Operation.SHUTDOWN, Operation.NETWORK, Operation.TIDY)
 
 
 def names_in_short(names: Sequence[str]) -> str:
@@ -37,6 +39,8 @@ def operation_label(operation: str) -> str:
 
 def job_title(job: Job) -> str:
     """Return "Start shop-web and wiki"."""
+    if job.operation in WHOLE:
+        return operation_label(job.operation)
     return f"{operation_label(job.operation)} {names_in_short(job.targets)}".strip()
 
 

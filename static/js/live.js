@@ -3,6 +3,7 @@
 //   data-live-url="…"            where its HTML comes from, again
 //   data-live-match="db"         only events about this container or job
 //   data-live-row="row"          parameter that names the single rows wanted, data-live-key which of an event's values they are
+//   data-live-at="…"             when it was made
 // Events only say that something changed; words, times and marks come from the server, so there is one place that chooses them.
 (() => {
   const KINDS = ["container", "job", "step", "command", "line"];
@@ -10,6 +11,7 @@
   const PATIENCE_MS = 30;
   const PATIENCE_MAX_MS = 1500;
   const GONE_RETRY_MS = 5000;
+  const MOST_FAILURES = 5;
 
   const about = {
     container: (event) => ({ container: [event.name], job: [], step: [] }),
@@ -27,6 +29,10 @@
       this.rows = new Set();
       this.timer = null;
       this.patience = PATIENCE_MS;
+      this.failures = 0;
+      // What is to be asked for: single rows, or all; and whether anything happened since the last request began.
+      this.whole = false;
+      this.isStale = false;
     }
 
     get current() {
@@ -44,11 +50,15 @@
     }
 
     ask() {
+      this.isStale = true;
       this.timer ??= setTimeout(() => this.fetch(), this.patience);
     }
 
-    async catch_up() {
-      this.whole = true;
+    // At first a long list asks for what changed since it was made; after a lost connection for everything.
+    async catch_up(isFirst) {
+      const at = this.element.dataset.liveAt;
+      if (isFirst && at) this.rows.add(`@${at}`);
+      else this.whole = true;
       await this.fetch();
     }
 
@@ -56,44 +66,57 @@
       const element = this.current;
       const rows = this.whole ? ["*"] : [...this.rows];
       this.rows.clear();
-      this.whole = false;
+      this.whole = this.isStale = false;
       const begun = performance.now();
       try {
         if (element && (rows.length || !element.dataset.liveKey)) await this.show(element, rows);
       } finally {
-        this.patience = Math.min(PATIENCE_MAX_MS, Math.max(PATIENCE_MS, 2 * (performance.now() - begun)));
+        if (!this.failures) this.patience = Math.min(PATIENCE_MAX_MS, Math.max(PATIENCE_MS, 2 * (performance.now() - begun)));
         this.timer = null;
-        if (this.rows.size || this.whole) this.ask();
+        if (this.isStale) this.ask();
       }
     }
 
+    // The answer got lost, not the news: it is asked for again, a few times.
+    retry(rows) {
+      if (++this.failures > MOST_FAILURES) return;
+      rows.forEach((row) => (row === "*" ? (this.whole = true) : this.rows.add(row)));
+      this.patience = PATIENCE_MAX_MS;
+      this.isStale = true;
+    }
+
     async show(element, rows) {
-      // The page of an empty list has nothing that could be patched.
-      if ("liveReload" in element.dataset) return location.reload();
       const url = new URL(element.dataset.liveUrl, location.href);
       if (element.dataset.liveRow) (rows.length ? rows : [""]).forEach((row) => url.searchParams.append(element.dataset.liveRow, row));
       const html = await get(url);
-      if (html === null) return;
+      if (html === null) return this.retry(rows);
+      this.failures = 0;
+      // The page of an empty list has nothing that could be patched.
+      if ("liveReload" in element.dataset) return html.includes('id="rows"') && location.reload();
       const homeless = window.spocweb.patch(html);
-      if (homeless.length || (element.dataset.liveKey === "container" && rows.some((row) => gone(html, row)))) reload(element);
+      // A row that came or went. What else has no place here is for another tab of the page.
+      const isRow = (fresh) => fresh.matches("tr");
+      if (homeless.some(isRow) || (element.dataset.liveKey === "container" && rows.some((row) => gone(html, row)))) reload(element);
     }
   }
 
-  // A row that came or went: the list as a whole, in the order that it is sorted by.
+  // The list as a whole, in the order that it is sorted by.
   function reload(element) {
     if (document.getElementById("list")?.contains(element))
       window.htmx.ajax("GET", element.dataset.liveUrl, { target: "#list", swap: "innerHTML" });
     else location.reload();
   }
 
-  const gone = (html, row) => row !== "*" && document.getElementById(`row-${row}`) && !html.includes(`id="row-${row}"`);
+  const gone = (html, row) => !/^[*@]/.test(row) && document.getElementById(`row-${row}`) && !html.includes(`id="row-${row}"`);
 
+  // The HTML, "" where there is nothing any more, null where the answer got lost.
   async function get(url) {
     try {
       const response = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
       // The session has ended.
       if (response.headers.has("HX-Refresh")) location.reload();
-      return response.ok ? await response.text() : null;
+      if (response.status >= 500) return null;
+      return response.ok ? await response.text() : "";
     } catch {
       return null;
     }
@@ -113,7 +136,7 @@
 
   // --- connection ---
   const sign = document.getElementById("connection");
-  let source = null, lostAt = null, everOpen = false, retry = null;
+  let source = null, lostAt = null, wasLive = false, retry = null;
 
   function say(what) {
     sign.hidden = false;
@@ -127,14 +150,12 @@
     sign.querySelector("[data-lost-text]").textContent = text;
   }
 
-  async function opened() {
-    if (everOpen) {
-      // What happened meanwhile is in the pages: everything is asked for once more before it is called live.
-      say("loading");
-      await Promise.all([...followers.values()].map((follower) => follower.catch_up()));
-      document.dispatchEvent(new CustomEvent("spocweb:reconnected"));
-    }
-    everOpen = true;
+  // The server says when nothing is missed any more. What happened before, since the page was made or the connection was
+  // lost, is in the pages: everything is asked for once more before it is called live.
+  async function caught_up() {
+    if (lostAt) say("loading");
+    await Promise.all([...followers.values()].map((follower) => follower.catch_up(!wasLive)));
+    wasLive = true;
     lostAt = null;
     say("live");
   }
@@ -150,7 +171,7 @@
   function connect() {
     retry = null;
     source = new EventSource("/api/v1/events/");
-    source.addEventListener("open", opened);
+    source.addEventListener("listening", caught_up);
     source.addEventListener("error", lost);
     for (const kind of KINDS) source.addEventListener(kind, (message) => hear(kind, JSON.parse(message.data)));
   }

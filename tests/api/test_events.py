@@ -86,7 +86,7 @@ def test_events_arrive_as_frames_and_the_client_may_go(redis_server: redis.Redis
         stream = Stream(headers)
         status, answered = await stream.open()
         assert (status, answered["content-type"], answered["cache-control"]) == (200, "text/event-stream", "no-store")
-        assert [await stream.frame(), await stream.frame()] == ["retry: 2000", ": listening"]
+        assert [await stream.frame(), await stream.frame()] == ["retry: 2000", "event: listening\ndata: {}"]
         data = {"job": 1, "number": 2, "text": "line\nbreak é\u2028"}
         redis_server.publish(events.channel(), json.dumps({"kind": "line", "data": data}))
         frame = await stream.frame()
@@ -117,7 +117,7 @@ def test_silence_is_broken_by_comments(redis_server: redis.Redis) -> None:
     async def main() -> None:
         stream = frames(keep_alive_s=0.05)
         seen = [await anext(stream) for _ in range(4)]
-        assert seen == [b"retry: 2000\n\n", b": listening\n\n", b": alive\n\n", b": alive\n\n"]
+        assert seen == [b"retry: 2000\n\n", b"event: listening\ndata: {}\n\n", b": alive\n\n", b": alive\n\n"]
         redis_server.publish(events.channel(), json.dumps({"kind": "job", "data": {"id": 1}}))
         frame = await anext(stream)
         while frame == b": alive\n\n":
@@ -138,7 +138,7 @@ def test_two_clients_share_one_subscription(redis_server: redis.Redis, viewer: U
         for stream in streams:
             await stream.open()
             await stream.frame()
-            assert await stream.frame() == ": listening"
+            assert await stream.frame() == "event: listening\ndata: {}"
         assert subscribers(redis_server) == 1
         redis_server.publish(events.channel(), json.dumps({"kind": "job", "data": {}}))
         assert [await stream.frame() for stream in streams] == ["event: job\ndata: {}"] * 2

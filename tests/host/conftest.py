@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from containers.domain.layout import Layout
-from containers.host import directories, layers, network
+from containers.host import directories, idmap, layers, network
 from containers.host.command import Runner
-from tests.support.box import IDMAP_BASE, LAYER, Box
+from tests.support.box import IDMAP_BASE, IDMAP_SIZE, LAYER, Box
 from tests.support.traces import traces
 
 
@@ -39,6 +39,8 @@ def layout() -> Layout:
     base.mkdir(mode=0o711)
     layout = Layout(data_dir=base / "data", log_dir=base / "log", run_dir=base / "run")
     directories.ensure_layout(layout, web_gid=0, idmap_base=IDMAP_BASE)
+    # For the tests that start by hand, with newuidmap on PATH.
+    idmap.ensure(IDMAP_BASE, IDMAP_SIZE, Runner())
     return layout
 
 

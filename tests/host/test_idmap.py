@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from containers.host import idmap
-from containers.host.command import Runner
+from containers.host.command import CommandResult, Runner
 from tests.support.recorder import KeepingRecorder
 
 
@@ -45,6 +48,12 @@ def test_missing_files_give_nothing(files: tuple[Path, Path]) -> None:
     assert len(idmap.look(100_000, 65_536)) == 2
 
 
+def test_without_newuidmap_nothing_is_needed(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idmap.shutil, "which", lambda _: None)
+
+    assert idmap.look(100_000, 65_536) == []
+
+
 def test_others_in_the_range_are_named(files: tuple[Path, Path]) -> None:
     files[0].write_text("root:100000:65536\nalice:165535:1\nbob:165536:65536\n")
     files[1].write_text("carol:99999:2\n")
@@ -52,12 +61,30 @@ def test_others_in_the_range_are_named(files: tuple[Path, Path]) -> None:
     assert idmap.owners(100_000, 65_536) == ["alice", "carol"]
 
 
-def test_it_is_given_once() -> None:
-    """On this machine's own files: what every start by hand needs."""
-    idmap.ensure(100_000, 65_536, Runner())
+class Elsewhere(Runner):
+    """Runs usermod on files of its own."""
+
+    def __init__(self, recorder: KeepingRecorder, root: Path) -> None:
+        super().__init__(recorder)
+        self._root = root
+
+    def run(self, argv: Sequence[str | os.PathLike[str]], **options: Any) -> CommandResult:
+        return super().run([argv[0], "--prefix", self._root, *argv[1:]], **options)
+
+
+def test_what_is_missing_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    etc = tmp_path / "etc"
+    etc.mkdir()
+    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (etc / "group").write_text("root:x:0:\n")
+    monkeypatch.setattr(idmap, "_FILES", (etc / "subuid", etc / "subgid"))
+    (etc / "subuid").write_text("alice:200000:65536\n")
     recorder = KeepingRecorder()
+    runner = Elsewhere(recorder, tmp_path)
 
-    assert idmap.ensure(100_000, 65_536, Runner(recorder)) is False
+    assert idmap.ensure(100_000, 65_536, runner) is True
+    assert idmap.ensure(100_000, 65_536, runner) is False
 
-    assert recorder.programs == []
-    assert idmap.look(100_000, 65_536) == []
+    assert (etc / "subuid").read_text() == "alice:200000:65536\nroot:100000:65536\n"
+    assert (etc / "subgid").read_text() == "root:100000:65536\n"
+    assert recorder.programs == ["usermod"]

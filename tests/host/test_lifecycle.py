@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from containers.domain.layout import Layout
 from containers.domain.states import State
 from containers.errors import Conflict
-from containers.host import monitors
+from containers.host import cgroups, monitors
 from containers.host.command import Runner
 from containers.host.lxc import Lxc
 from tests.support import traces
@@ -197,6 +199,31 @@ def test_what_a_killed_monitor_left_does_not_stop_the_next_start(box: Box) -> No
     assert len(traces.mounts(box.layout.data_dir)) == 1
 
 
+def test_the_groups_of_another_stacks_container_of_the_same_name_stay(box: Box, tmp_path: Path) -> None:
+    name = box.start()
+    other = Layout(data_dir=tmp_path, log_dir=tmp_path, run_dir=tmp_path)
+
+    cgroups.remove_left(other, name)
+
+    assert traces.cgroups(name) != []
+    assert box.shell(name, "true").exit_code == 0
+
+
+def test_what_a_killed_monitor_left_goes_also_where_lxc_had_to_take_another_name(box: Box) -> None:
+    name = box.make()
+    root = Path("/sys/fs/cgroup")
+    for top in [root] if (root / "cgroup.procs").exists() else root.iterdir():
+        (top / f"lxc.monitor.{name}").mkdir()
+    box.lxc.start(name, timeout_s=30)
+    monitor = monitors.find(box.layout, name)
+    assert monitor is not None
+    os.kill(monitor, signal.SIGKILL)
+
+    box.lxc.stop(name, timeout_s=30)
+
+    assert traces.cgroups(name) == []
+
+
 def test_a_container_that_is_killed_from_outside_in_the_middle_of_a_stop_is_stopped(box: Box) -> None:
     name = box.start(cmd=DEAF, halt="SIGTERM")
     pid = box.lxc.look(name).pid
@@ -233,9 +260,34 @@ def test_the_ephemeral_layer_is_new_at_every_start_and_keeps_its_inode(box: Box)
     assert box.layout.ephemeral(name).stat().st_ino == inode
 
 
-def test_several_start_side_by_side(box: Box) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+def test_a_reboot_from_inside_is_a_new_run(box: Box) -> None:
+    name = box.start(cmd=None)
+    first = box.lxc.look(name).pid
+    box.shell(name, "echo x > /left; reboot -f")
 
+    wait_until(lambda: (look := box.lxc.look(name)).state == State.RUNNING and look.pid not in (first, None), "it runs again")
+
+    box.lxc.wait_ready(name, "! test -e /left", timeout_s=30)
+    assert traces.mounts(box.layout.data_dir) == [str(box.layout.rootfs(name))]
+    assert box.lxc.stop(name, timeout_s=30) is False
+
+
+def test_no_file_descriptors_are_left_by_many_runs(box: Box) -> None:
+    name = box.start()
+    box.lxc.stop(name, timeout_s=30)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    for _ in range(5):
+        box.lxc.start(name, timeout_s=30)
+        box.lxc.wait_ready(name, "true", timeout_s=30)
+        box.shell(name, "true")
+        box.lxc.stop(name, timeout_s=30)
+        box.lxc.execute_stopped(name, ["/bin/true"], timeout_s=30)
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_several_start_side_by_side(box: Box) -> None:
     names = [box.make(f"side{number}") for number in range(6)]
     with ThreadPoolExecutor(6) as pool:
         looks = list(pool.map(lambda name: Lxc(box.layout, box.runner).start(name, timeout_s=30), names))

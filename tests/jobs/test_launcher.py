@@ -1,4 +1,4 @@
-"""The process that worker and monitor come from."""
+"""The process that workers and monitor come from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 # Two children that wait for their end as worker and monitor do; "short" leaves a mark each time it begins.
 PROGRAM = """
 import pathlib, signal, sys
-from containers.jobs.launcher import Launcher
+from containers.jobs.launcher import Launcher, Role
 
 def long():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -27,7 +27,7 @@ def short():
         marks.write("begun\\n")
     long()
 
-Launcher({"a long one": long, "a short one": short}).serve()
+Launcher([Role("a long one", long), Role("a short one", short)]).serve()
 """
 
 

@@ -43,15 +43,8 @@ def begin(stack: Stack) -> int:
 
 def horse(stack: Stack) -> int:
     """The process that works on the job: it holds the job's lock."""
-    parents = stack.pids("manage worker")
-    children = [
-        int(child)
-        for pid in parents
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        if int(child) in parents
-    ]
-    grandchildren = [pid for pid in children if parent_of(pid) in children]
-    (found,) = grandchildren
+    workers = stack.pids("manage worker")
+    (found,) = [pid for pid in workers if parent_of(pid) in workers]
     return found
 
 
@@ -85,7 +78,7 @@ def test_kill_of_the_worker_lets_the_job_end_by_itself(stack: Stack) -> None:
     finish(stack)
 
 
-def test_kill_of_the_pool_lets_the_job_end_by_itself(stack: Stack) -> None:
+def test_kill_of_the_launcher_lets_the_job_end_by_itself(stack: Stack) -> None:
     job_id = begin(stack)
     os.kill(parent_of(parent_of(horse(stack))), signal.SIGKILL)
     open_gate(stack)

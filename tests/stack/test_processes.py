@@ -110,10 +110,12 @@ def test_containers_start_and_stop_by_hand_with_the_panel_stopped(stack: Stack) 
 @pytest.mark.parametrize("pattern", ["gunicorn", "manage worker", "manage monitor", "redis-server"])
 def test_a_process_that_dies_is_started_again(stack: Stack, pattern: str) -> None:
     before = stack.pids(pattern)
-    os.kill(before[0], signal.SIGKILL)
+    killed = before[0]
+    children = [int(pid) for pid in Path(f"/proc/{killed}/task/{killed}/children").read_text().split()]
+    os.kill(killed, signal.SIGKILL)
     # Its children go with it, a moment later.
-    wait_until(lambda: not [pid for pid in before if Path(f"/proc/{pid}").exists()], f"{pattern} has ended")
-    wait_until(lambda: stack.pids(pattern) and stack.answers(), f"{pattern} runs again")
+    wait_until(lambda: not [pid for pid in (killed, *children) if Path(f"/proc/{pid}").exists()], f"{pattern} has ended")
+    wait_until(lambda: set(stack.pids(pattern)) - set(before) and stack.answers(), f"{pattern} runs again")
     stack.add("web")
     assert stack.do("POST", "/containers/web/start/")["state"] == "succeeded"
 

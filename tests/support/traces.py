@@ -38,8 +38,8 @@ def veths(bridge: str) -> list[str]:
 
 
 def cgroups(name: str) -> list[Path]:
-    """Control groups of a container, in any hierarchy."""
-    patterns = [f"{prefix}lxc.{kind}.{name}" for prefix in ("", "*/") for kind in ("monitor", "payload")]
+    """Control groups of a container, in any hierarchy; LXC appends a number where it finds the name taken."""
+    patterns = [f"{top}lxc.{kind}.{name}{end}" for top in ("", "*/") for kind in ("monitor", "payload") for end in ("", "-[0-9]")]
     return [path for pattern in patterns for path in Path("/sys/fs/cgroup").glob(pattern)]
 
 

@@ -120,7 +120,7 @@ def start(task: Task) -> None:
 
     With a one-off command it runs that in place of its own, and is up as soon as it runs.
     """
-    command = _arguments(task.inputs["command"]) if task.inputs.get("command") else None
+    command = task.inputs.get("command")
     _put_in_place(task)
     task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
     look = task.lxc.start(task.name, command=command, timeout_s=task.subject.valid_spec.timeouts.start)
@@ -189,8 +189,7 @@ def execute(task: Task) -> None:
 
     Raises CommandFailed where it ends with anything but 0.
     """
-    argv = _arguments(task.inputs.get("command"))
-    uid, gid = _identity(task.inputs.get("uid")), _identity(task.inputs.get("gid"))
+    argv, uid, gid = (task.inputs.get(key) for key in ("command", "uid", "gid"))
     if task.look().state == State.STOPPED:
         _put_in_place(task)
         task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
@@ -227,22 +226,6 @@ def tidy(task: Task) -> None:
     if task.look().state == State.STOPPED:
         rootfs.unmount(task.layout, task.name, task.runner)
         task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
-
-
-def _arguments(value: object) -> Sequence[str]:
-    """Return a command's argument list; the job's row is not trusted to hold one."""
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value) or not value[0]:
-        raise InvalidRequest.of("command", "expected a list of texts, the first one not empty")
-    try:
-        return [check_text(item) for item in value]
-    except ValueError as error:
-        raise InvalidRequest.of("command", str(error)) from error
-
-
-def _identity(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise InvalidRequest.of("uid", "expected a text")
 
 
 ACTIONS: Final[Mapping[Action, Callable[[Task], None]]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import transaction
@@ -12,6 +12,7 @@ from django.db import transaction
 from containers.choices import StepState
 from containers.domain.layout import Layout
 from containers.domain.plan import PlanStep
+from containers.domain.states import Operation
 from containers.errors import Cancelled, SpocError
 from containers.host.command import Runner
 from containers.jobs.cancel import CancelWatch
@@ -19,6 +20,7 @@ from containers.jobs.executor import Executor, Outcome
 from containers.jobs.journal import Journal
 from containers.jobs.messages import Mailbox, Message, StepRecorder
 from containers.models import Job
+from containers.services import inputs
 
 
 class Handler:
@@ -28,6 +30,10 @@ class Handler:
 
     def __init__(self, job: Job, journal: Journal, cancel: CancelWatch) -> None:
         self.job = job
+        # What stands in the row is judged as it was when it was asked for. Raises InvalidRequest.
+        self.inputs: dict[str, Any] = inputs.parse(
+            Operation(job.operation), job.inputs, idmap_size=settings.IDMAP_SIZE
+        ).export()
         self.journal = journal
         self.cancel = cancel
         # What was run before there was a plan, by container: it is recorded with the container's first step.
@@ -55,7 +61,7 @@ class Handler:
         with transaction.atomic():
             self.journal.plan(steps, self.containers())
             self.journal.record(self._early_messages(steps))
-        self.journal.publish()
+        # Browsers are told with the first messages: nothing stands between the record of a plan and its first step.
         executor = Executor(steps, self.act, self._sink, self.cancel, concurrency=self.concurrency)
         self.conclude(executor.run())
 

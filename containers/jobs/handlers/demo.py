@@ -9,7 +9,7 @@ from django.conf import settings
 
 from containers.domain.plan import Action, PlanStep
 from containers.domain.states import Operation
-from containers.errors import Conflict
+from containers.errors import Conflict, NotFound
 from containers.host import layers
 from containers.jobs import messages
 from containers.jobs.handlers.containers import ContainerHandler
@@ -29,7 +29,10 @@ class DemoHandler(ContainerHandler):
 
     def steps(self) -> Sequence[PlanStep]:
         """Return the building of the layer, unless it is there, and the creation of the containers after it."""
-        self.layer = Layer.objects.get(host=self.job.host_id, name=self.job.inputs["layer"])
+        layer = Layer.objects.filter(host=self.job.host_id, name=self.inputs["layer"]).first()
+        if layer is None:
+            raise NotFound(f"there is no layer {self.inputs['layer']}")
+        self.layer = layer
         steps = super().steps()
         if self.layer.is_available:
             return steps

@@ -15,7 +15,8 @@ from containers.host import imports, layers
 from containers.jobs import messages
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
-from containers.models import Layer
+from containers.models import Layer, LayerUse
+from containers.querysets import LayerQuerySet
 
 
 class LayerHandler(Handler):
@@ -41,9 +42,13 @@ class LayerHandler(Handler):
         """Name no container."""
         return frozenset()
 
+    def rows(self) -> LayerQuerySet:
+        """Return the layer's row, as a query."""
+        return Layer.objects.filter(host=self.job.host_id, name=self.name())
+
     def find(self) -> Layer:
         """Return the layer's row. Raises NotFound."""
-        layer = Layer.objects.filter(host=self.job.host_id, name=self.name()).first()
+        layer = self.rows().first()
         if layer is None:
             raise NotFound(f"there is no layer {self.name()}")
         return layer
@@ -64,25 +69,21 @@ class LayerImportHandler(LayerHandler):
         try:
             super().run()
         except BaseException:
-            Layer.objects.filter(host=self.job.host_id, name=self.name(), is_available=False).delete()
+            self.rows().filter(is_available=False).delete()
             raise
         finally:
             self._remove_upload()
 
     def _remove_upload(self) -> None:
-        upload = self.job.inputs.get("upload")
-        if upload:
+        if upload := self.inputs.get("upload"):
             imports.remove_upload(self.layout, upload)
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
         """Unpack or copy, whichever the source is."""
-        upload, path = self.job.inputs.get("upload"), self.job.inputs.get("path")
-        if upload:
+        if upload := self.inputs.get("upload"):
             source = imports.open_upload(self.layout, upload)
-        elif isinstance(path, str):
-            source = imports.open_source(Path(path), settings.IMPORT_DIRS)
         else:
-            raise InvalidRequest.of("path", "expected an archive or a directory")
+            source = imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)
         size = layers.import_source(
             self.layout,
             self.runner(recorder),
@@ -101,17 +102,19 @@ class LayerImportHandler(LayerHandler):
 
 
 class LayerRemoveHandler(LayerHandler):
-    """Removes a layer that nothing uses: first its row, so that nothing can begin to use it."""
+    """Removes a layer that nothing uses: first its row, so that nothing can begin to use it.
+
+    A row that is gone already is fine: a removal that was lost half-way is done by running it once more.
+    """
 
     def steps(self) -> Sequence[PlanStep]:
         """One step: the removal. Raises Conflict while the layer is used."""
-        self.layer = self.find()
         try:
-            self.layer.delete()
+            self.rows().delete()
         except ProtectedError as error:
-            users = sorted(self.layer.uses.values_list("container__name", flat=True))
-            raise Conflict(f"layer {self.layer} is used by {', '.join(users)}") from error
-        return [PlanStep(1, "", Action.REMOVE, f"layer {self.layer}", ())]
+            users = sorted(LayerUse.objects.filter(layer__in=self.rows()).values_list("container__name", flat=True))
+            raise Conflict(f"layer {self.name()} is used by {', '.join(users)}") from error
+        return [PlanStep(1, "", Action.REMOVE, f"layer {self.name()}", ())]
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
         """Remove the layer's directory; one that is gone already is fine."""

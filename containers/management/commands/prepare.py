@@ -11,7 +11,7 @@ from django.db import connections
 
 from containers.domain.layout import Layout
 from containers.errors import HostError
-from containers.host import directories, stack, system
+from containers.host import directories, idmap, stack, system
 from containers.host.command import Runner
 from containers.services import bootstrap
 
@@ -44,6 +44,7 @@ class Command(BaseCommand):
 
     def prepare(self) -> None:
         directories.ensure_layout(layout(), web_gid=self.gid, idmap_base=settings.IDMAP_BASE)
+        idmap.ensure(settings.IDMAP_BASE, settings.IDMAP_SIZE, Runner())
         stack.share_file(settings.DATA_DIR / "secret.key", gid=self.gid)
         stack.ensure_private_directory(settings.RUN_DIR / "redis", uid=self.uid, gid=self.gid)
         self.prepare_database()

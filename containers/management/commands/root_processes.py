@@ -1,22 +1,31 @@
-"""Runs worker and monitor, which `worker` and `monitor` would run one by one, in less memory."""
+"""Runs this host's workers and its monitor, which `worker` and `monitor` would run one by one, in less memory."""
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
-ROLES = ("worker", "monitor")
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Runs worker and monitor of this host, and starts them again when they end."
+    help = "Runs the workers and the monitor of this host, and starts each again when it ends."
     requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
-        # Loaded here, so that both have it from this process; this command, as theirs, may load what touches the host.
-        from containers.jobs import monitor, worker  # noqa: F401
-        from containers.jobs.launcher import Launcher
+        # Loaded here, so that all have it from this process; this command, as theirs, may load what touches the host.
+        from containers.jobs import handlers, monitor, runner, worker  # noqa: F401
+        from containers.jobs.launcher import Launcher, Role
 
-        Launcher({f"python -m manage {role}": partial(call_command, role) for role in ROLES}).serve()
+        def role(command: str) -> Role:
+            return Role(f"python -m manage {command}", partial(call_command, command))
+
+        worker.warm_up()
+        logger.info(
+            "listening on %s with %d workers, %d operations", settings.QUEUE, settings.JOB_WORKERS, len(handlers.HANDLERS)
+        )
+        Launcher([*[role("worker")] * settings.JOB_WORKERS, role("monitor")]).serve()

@@ -1,4 +1,4 @@
-"""The root worker: runs jobs until it is told to stop."""
+"""One root worker: runs jobs until it is told to stop."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Runs the jobs of this host."
+    help = "Runs the jobs of this host, one after the other."
     # They load the pages: 15 MB that this process never needs. `make check` and `doctor` are for that.
     requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         # Imported here: only this command and the monitor may load what touches the host.
-        from containers.jobs.worker import WorkerPool
+        from containers.jobs import worker
 
-        WorkerPool(settings.QUEUE, settings.JOB_WORKERS).serve()
+        worker.serve(settings.QUEUE)

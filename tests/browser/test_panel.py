@@ -1,0 +1,142 @@
+"""What the pages' scripts do, and how they get over a lost connection."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support import lxc
+from tests.support.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.lxc, pytest.mark.stack]
+
+
+def row(page: Page, name: str) -> Any:
+    return page.locator(f"#row-{name}")
+
+
+def test_the_list_is_searched_as_one_types(page: Page, stack: Stack) -> None:
+    for name in ("web", "app", "db"):
+        stack.add(name)
+    page.goto("/containers/")
+    page.keyboard.press("/")
+    page.keyboard.type("ap", delay=20)
+    expect(page.locator("#rows tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?search=ap"))
+    expect(page.locator("#find")).to_be_focused()
+    expect(page.locator("#find")).to_have_value("ap")
+    page.go_back()
+    expect(page.locator("#rows tr")).to_have_count(3)
+
+
+def test_the_bulk_bar_tells_beforehand_whom_a_stop_reaches(page: Page, stack: Stack) -> None:
+    stack.add("db")
+    stack.add("app", depends=["db"])
+    stack.add("web", depends=["app"])
+    stack.do("POST", "/containers/web/start/")
+    page.goto("/containers/")
+    expect(page.get_by_role("form", name="Actions for the selected")).to_be_hidden()
+    page.get_by_role("checkbox", name="Select db", exact=True).check()
+    bar = page.get_by_role("form", name="Actions for the selected")
+    expect(bar).to_contain_text("1 of 3 selected")
+    expect(bar).to_contain_text("Also reaches what needs them: app, web")
+    expect(bar.get_by_role("button", name="Start 0…")).to_be_disabled()
+    page.get_by_role("checkbox", name="Select all 3").check()
+    expect(bar).to_contain_text("3 of 3 selected")
+    bar.get_by_role("button", name="Clear").click()
+    expect(bar).to_be_hidden()
+
+
+def test_the_menu_of_a_row_leads_to_the_plan(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    page.goto("/containers/")
+    more = page.get_by_role("link", name="More for web")
+    more.click()
+    menu = page.get_by_role("navigation", name="Actions")
+    expect(menu).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    expect(more).to_be_focused()
+    more.click()
+    menu.get_by_role("link", name="Start…").click()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="Start web")).to_be_focused()
+
+
+def test_a_double_click_on_confirm_is_one_job(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    before = stack.get("/jobs/?operation=start")["count"]
+    page.goto("/containers/web/")
+    page.get_by_role("link", name="Start…").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Start web").dblclick()
+    expect(page.locator("#head .sw-state").first).to_have_text("Running")
+    assert stack.get("/jobs/?operation=start")["count"] == before + 1
+
+
+def test_the_definition_shows_what_saving_it_would_do(page: Page, stack: Stack) -> None:
+    stack.add("db")
+    stack.add("web", env={"A": "1"})
+    page.goto("/containers/web/definition/")
+    expect(page.locator("#unsaved")).to_contain_text("Nothing to save")
+    page.get_by_label("Add a container").select_option("db")
+    page.get_by_label("Value 1").fill("2")
+    page.get_by_label("Key 2").fill("B")
+    expect(page.locator("#unsaved")).to_contain_text("3 unsaved changes")
+    expect(page.locator("#definition-text")).to_contain_text('"A": "2"')
+    page.get_by_label("Command").fill("'")
+    expect(page.locator("#definition-checks")).to_contain_text("Command:")
+    page.get_by_label("Command").fill("/bin/sleep 2000")
+    page.get_by_role("button", name="Remove db", exact=True).click()
+    expect(page.locator("#definition-checks")).to_contain_text("The definition is valid")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("web is saved as revision 2.")).to_be_visible()
+    definition = stack.get("/containers/web/")["definition"]
+    assert definition == {"layers": ["base"], "env": {"A": "2", "B": ""}, "cmd": "/bin/sleep 2000", "halt": "SIGKILL"}
+
+
+def test_the_output_of_a_command_comes_line_by_line_and_without_a_gap(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    stack.do("POST", "/containers/web/start/")
+    page.goto("/containers/web/execute/")
+    page.get_by_label("Command").fill("sh -c 'for i in $(seq 1 40); do echo line $i; sleep 0.05; done'")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("pre[data-command]")).to_contain_text("line 2")
+    expect(page.locator("#job-head .sw-state")).to_have_text("Succeeded")
+    lines = page.locator("pre[data-command] > span").evaluate_all("spans => spans.map(span => span.textContent.trim().slice(11))")
+    assert lines == [f"line {number}" for number in range(1, 41)]
+
+
+def test_a_lost_connection_is_shown_and_what_was_missed_is_made_good(open_session: Any, stack: Stack) -> None:
+    stack.add("web")
+    stack.do("POST", "/containers/web/start/")
+    session = open_session()
+    page: Page = session.page()
+    session.sign_in(page)
+    expect(row(page, "web").locator(".sw-state")).to_have_text("Running")
+    expect(page.locator("#connection")).to_contain_text("Live")
+    web = stack.pids("gunicorn")
+    for pid in web:
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(web[-1], signal.SIGKILL)
+    for pid in web[1:]:
+        os.kill(pid, signal.SIGKILL)
+    expect(page.locator("#connection [data-when=lost]")).to_be_visible()
+    lxc.run("lxc-stop", "-k", "-P", str(stack.layout.containers), "-n", "web")
+    os.kill(web[0], signal.SIGCONT)
+    expect(page.locator("#connection [data-when=live]")).to_be_visible(timeout=30_000)
+    expect(row(page, "web").locator(".sw-state")).to_have_text("Stopped")
+    # What the browser itself says about the connection that was cut on purpose.
+    session.errors[:] = [error for error in session.errors if "net::ERR" not in error]
+
+
+def test_light_and_dark_are_chosen_and_kept(page: Page) -> None:
+    for label, theme in (("Dark", "dark"), ("Light", "light")):
+        page.get_by_label("Theme").click()
+        page.get_by_role("button", name=label, exact=True).click()
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from containers.domain.layout import Layout
@@ -37,7 +38,7 @@ def remove_all(layout: Layout) -> None:
     """End every container and remove what is left of it, volumes included."""
     for name in names(layout):
         run("lxc-stop", "-k", "-P", str(layout.containers), "-n", name, check=False)
-        wait_until(lambda name=name: not mounts(layout, name) and not command_socket(layout, name), f"{name} is gone")  # type: ignore[misc]
+        wait_until(lambda name=name: not is_alive(layout, name), f"{name} is gone")  # type: ignore[misc]
         shutil.rmtree(layout.container(name))
     for volume in Path(layout.volumes).glob("*"):
         shutil.rmtree(volume) if volume.is_dir() and not volume.is_symlink() else volume.unlink()
@@ -48,6 +49,22 @@ def mounts(layout: Layout, name: str = "") -> list[str]:
     top = str(layout.container(name) if name else layout.containers) + "/"
     points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     return [point for point in points if point.startswith(top)]
+
+
+def is_alive(layout: Layout, name: str) -> bool:
+    """Whether anything of a run is left: its mounts, its monitor's socket, the monitor that still runs hooks."""
+    title = f"[lxc monitor] {layout.containers} {name}"
+    return bool(mounts(layout, name)) or command_socket(layout, name) or title in titles()
+
+
+def titles() -> set[str]:
+    """The command lines of all processes."""
+    found = set()
+    for pid in Path("/proc").iterdir():
+        if pid.name.isdigit():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                found.add((pid / "cmdline").read_text(errors="replace").rstrip("\0 "))
+    return found
 
 
 def command_socket(layout: Layout, name: str) -> bool:

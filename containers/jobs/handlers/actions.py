@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,8 +13,7 @@ from containers.domain.lxc_config import ConfigContext, render
 from containers.domain.plan import Action
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import State
-from containers.domain.text import check_text
-from containers.errors import CommandFailed, HostError, InvalidRequest
+from containers.errors import CommandFailed, HostError
 from containers.host import config, directories, monitors, rootfs, system
 from containers.host.command import Runner
 from containers.host.facts import Look

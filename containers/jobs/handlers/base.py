@@ -31,9 +31,7 @@ class Handler:
     def __init__(self, job: Job, journal: Journal, cancel: CancelWatch) -> None:
         self.job = job
         # What stands in the row is judged as it was when it was asked for. Raises InvalidRequest.
-        self.inputs: dict[str, Any] = inputs.parse(
-            Operation(job.operation), job.inputs, idmap_size=settings.IDMAP_SIZE
-        ).export()
+        self.inputs: dict[str, Any] = inputs.parse(Operation(job.operation), job.inputs, idmap_size=settings.IDMAP_SIZE).export()
         self.journal = journal
         self.cancel = cancel
         # What was run before there was a plan, by container: it is recorded with the container's first step.
@@ -54,6 +52,9 @@ class Handler:
 
     def keep(self, message: Message) -> None:
         """Write a fact about a container or layer to its row."""
+
+    def keep_facts(self) -> None:
+        """Write what was found before the plan was made: with the first messages, when the first steps are under way."""
 
     def run(self) -> None:
         """Plan, record the plan, carry it out. Raises what makes the job failed, cancelled or errored."""
@@ -96,6 +97,7 @@ class Handler:
 
     def _sink(self, batch: Sequence[Message]) -> None:
         with transaction.atomic():
+            self.keep_facts()
             self.journal.record(batch)
             for message in batch:
                 self.keep(message)

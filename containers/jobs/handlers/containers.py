@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import singledispatchmethod
 
 from django.conf import settings
@@ -40,6 +41,9 @@ class ContainerHandler(Handler):
     """Any operation on containers; the planner tells them apart."""
 
     graph: Graph
+    _scope: frozenset[str]
+    _looks: dict[str, tuple[State, int | None]]
+    _looked_at: datetime
     plan: Plan
     subjects: dict[str, actions.Subject]
 
@@ -71,12 +75,17 @@ class ContainerHandler(Handler):
             raise NotFound(f"there is no container {', '.join(missing)}")
         for name in graph.edges:
             _check_name(name)
-        return plan.scope(self.operation, targets, graph)
+        self._scope = plan.scope(self.operation, targets, graph)
+        return self._scope
+
+    def containers(self) -> frozenset[str]:
+        """List the job under all that it has locked."""
+        return self._scope
 
     def steps(self) -> Sequence[PlanStep]:
         """Look at rows and host and let the planner decide. The graph is the one that the locks were taken for."""
         targets = self.targets()
-        rows = list(self._rows().filter(name__in=plan.scope(self.operation, targets, self.graph)).with_definition())
+        rows = list(self._rows().filter(name__in=self._scope).with_definition())
         self.plan = plan.plan(self.operation, targets, self.graph, self._facts(rows))
         self.subjects = {row.name: self._subject(row) for row in rows}
         return self._with_network(self.plan.steps)
@@ -84,8 +93,15 @@ class ContainerHandler(Handler):
     def _facts(self, rows: Sequence[Container]) -> dict[str, Fact]:
         looked_at = timezone.now()
         looks = facts.looks(self.layout, Runner(NullRecorder(), self.cancel.now), [row.name for row in rows])
-        states.record_looks(self.job.host, {name: (look.state, look.pid) for name, look in looks.items()}, looked_at)
+        self._looks = {name: (look.state, look.pid) for name, look in looks.items()}
+        self._looked_at = looked_at
         return {row.name: self._fact(row, looks[row.name]) for row in rows}
+
+    def keep_facts(self) -> None:
+        """Write what LXC said of the containers, once."""
+        if self._looks:
+            states.record_looks(self.job.host, self._looks, self._looked_at)
+            self._looks = {}
 
     def _fact(self, row: Container, look: Look) -> Fact:
         return Fact(

@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connections
+from django.db import connection, connections
 
 from containers.domain.layout import Layout
 from containers.errors import HostError
@@ -51,6 +51,9 @@ class Command(BaseCommand):
 
     def prepare_database(self) -> None:
         self.ensure_database()
+        if sqlite_file():
+            # Kept in the file: asking for it at every connection would cost each job a millisecond.
+            connection.cursor().execute("PRAGMA journal_mode=WAL")
         call_command("migrate", interactive=False, verbosity=0)
         found = system.look(Runner())
         bootstrap.register_host(

@@ -24,7 +24,7 @@ SUBNET = env.subnet("SPOCWEB_SUBNET", "10.88.0.0/22")
 IDMAP_BASE = env.integer("SPOCWEB_IDMAP_BASE", 100_000, low=65_536, high=4_000_000_000)
 IDMAP_SIZE = env.integer("SPOCWEB_IDMAP_SIZE", 65_536, low=1_000, high=100_000_000)
 JOB_CONCURRENCY = env.integer("SPOCWEB_JOB_CONCURRENCY", 2 * (os.cpu_count() or 1), low=1, high=1_000)
-JOB_WORKERS = env.integer("SPOCWEB_JOB_WORKERS", 4, low=1, high=64)
+JOB_WORKERS = env.integer("SPOCWEB_JOB_WORKERS", 3, low=1, high=64)
 # Who the web process and the private Redis run as: made by set-up (bin/setup.sh).
 WEB_USER = "spocweb"
 HOST = env.host_name("SPOCWEB_HOST", socket.gethostname())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from types import FrameType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from containers.choices import Cancel
 from containers.models import Job
@@ -34,11 +35,27 @@ class CancelWatch:
         if how == Cancel.NOW:
             self.now.set()
 
-    def on_terminate(self) -> None:
-        """Take SIGTERM for a cancel at once; call it in the main thread."""
-        signal.signal(signal.SIGTERM, self._terminate)
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Be the one that `terminate_current` means."""
+        _active.append(self)
+        try:
+            yield
+        finally:
+            _active.remove(self)
 
-    def _terminate(self, signum: int, frame: FrameType | None) -> None:
+    def terminate(self) -> None:
+        """End at once because the worker does."""
         self.reason = "spocweb was stopped"
         self.next = True
         self.now.set()
+
+
+# The job that this process works on, if any.
+_active: Final[list[CancelWatch]] = []
+
+
+def terminate_current() -> None:
+    """End the job that this process works on; called by the worker's signal handler."""
+    for watch in _active:
+        watch.terminate()

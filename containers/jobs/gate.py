@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -118,8 +117,10 @@ class Job(rq.job.Job):
             run_job(job_id)
 
 
-class Worker(rq.worker.Worker):
-    """rq's forking worker without its remote control: no commands by pub/sub, no suspension, no registries to clean.
+class Worker(rq.worker.SimpleWorker):
+    """rq's worker without its remote control: no commands by pub/sub, no suspension, no registries to clean.
+
+    It works in its own process, which ends after one job (see `worker`).
 
     The rows are the truth about jobs; what rq keeps in Redis is not looked at again.
     """
@@ -154,7 +155,7 @@ class Worker(rq.worker.Worker):
         """Leave the process title alone: it would show text from Redis."""
 
     def perform_job(self, job: rq.job.Job, queue: rq.Queue, execution: Execution) -> bool:
-        """Run the job in the working process, then take back all that Redis holds of it.
+        """Run the job, then take back all that Redis holds of it.
 
         Of what rq would write before and after, nothing is ever read: it would cost a connection on the path of a start.
         """
@@ -173,10 +174,7 @@ class Worker(rq.worker.Worker):
 
         Not so when this worker ends because its parent was killed: then nobody meant the job, and it goes on.
         """
-        if self.horse_pid and os.getppid() == self._parent_pid:
-            self.kill_horse(signal.SIGTERM)
+        if os.getppid() == self._parent_pid:
+            from containers.jobs.cancel import terminate_current
 
-    def setup_work_horse_signals(self) -> None:
-        """Ctrl-C in a terminal reaches the worker, which decides; SIGTERM is turned into a cancel by the runner."""
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            terminate_current()

@@ -79,8 +79,9 @@ class Launcher:
     def _reap(self) -> None:
         pid, status = os.wait()
         index = self._children.pop(pid)
-        if not self._is_stopping:
-            logger.warning("%s ended with %d", self._roles[index].title, os.waitstatus_to_exitcode(status))
+        # A worker that has done its job ends with 0.
+        if not self._is_stopping and (code := os.waitstatus_to_exitcode(status)):
+            logger.warning("%s ended with %d", self._roles[index].title, code)
             time.sleep(RESTART_PAUSE_S)
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:

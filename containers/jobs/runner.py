@@ -68,7 +68,7 @@ def _run(job: Job, locks: Locks) -> None:
         with ExitStack() as stack:
             if not _lock(handler, journal, locks, stack) or not journal.begin():
                 return
-            handler.cancel.on_terminate()
+            stack.enter_context(handler.cancel.active())
             handler.run()
     except Cancelled as error:
         journal.end(JobState.CANCELLED, error.brief)

@@ -1,7 +1,8 @@
-"""One worker: takes jobs from this host's queue and forks for each.
+"""One worker: a process that has everything ready, takes one job from this host's queue, runs it and ends.
 
-rq's own pool of workers is not used: it builds its queues without our classes, so it unpickles what it finds. See
-`launcher` for how several run.
+rq would fork for each job when it has arrived; here the fork, the database connection and all that Python and Django
+prepare at their first use are done while there is nothing to do. rq's own pool of workers is not used: it builds its
+queues without our classes, so it unpickles what it finds. See `launcher` for how several run.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from typing import Final
-
-from django.db import connections
 
 from containers.jobs import queue
 from containers.jobs.gate import Worker
@@ -21,20 +20,17 @@ SWITCH_INTERVAL_S: Final = 0.000_5
 
 
 def warm_up() -> None:
-    """Ask what every job asks first, for nobody, and close the connection again.
-
-    Django loads and builds a part of itself at the first query: done before the forks, it is not done in each of them.
-    """
+    """Ask what every job asks first, for nobody: Django loads and builds a part of itself at the first query."""
     Job.objects.select_related("host", "user").filter(pk=0).first()
     list(Container.objects.filter(pk=0).with_definition())
     Container.objects.filter(pk=0).edges()
     Container.objects.filter(pk=0).update(pid=None)
-    connections.close_all()
 
 
 def serve(name: str) -> None:
-    """Run the jobs of the queue `name` until SIGTERM; the job that runs then is cancelled and says so."""
+    """Run one job of the queue `name`, or none until SIGTERM; a job that runs then is cancelled and says so."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    warm_up()
     # The name carries no host name or process title of anybody else's making.
     worker = Worker([queue.queue(name)], connection=queue.connection(), name=f"{os.getpid()}-{os.urandom(4).hex()}")
-    worker.work(logging_level="WARNING")
+    worker.work(logging_level="WARNING", max_jobs=1)

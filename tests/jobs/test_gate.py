@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import redis
-import rq
 from django.conf import settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,12 +101,8 @@ def work(redis_server: redis.Redis, transactional_db: None) -> Any:
     """Run everything that is in the queue in this process, with the gate's worker."""
     redis_server.flushdb()
 
-    class InProcess(gate.Worker):
-        def execute_job(self, job: rq.job.Job, q: rq.Queue) -> None:
-            self.perform_job(job, q, self.prepare_execution(job))
-
     def run() -> None:
-        InProcess([queue.queue(settings.QUEUE)], connection=redis_server).work(burst=True, logging_level="ERROR")
+        gate.Worker([queue.queue(settings.QUEUE)], connection=redis_server).work(burst=True, logging_level="ERROR")
 
     return run
 

@@ -188,7 +188,7 @@ def execute(task: Task) -> None:
 
     Raises CommandFailed where it ends with anything but 0.
     """
-    argv, uid, gid = (task.inputs.get(key) for key in ("command", "uid", "gid"))
+    argv, uid, gid = task.inputs["command"], task.inputs.get("uid"), task.inputs.get("gid")
     if task.look().state == State.STOPPED:
         _put_in_place(task)
         task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))

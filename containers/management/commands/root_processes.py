@@ -8,6 +8,7 @@ from functools import partial
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connections
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,9 @@ class Command(BaseCommand):
         def role(command: str) -> Role:
             return Role(f"python -m manage {command}", partial(call_command, command))
 
+        # Shared by all; the connection itself cannot be.
         worker.warm_up()
+        connections.close_all()
         logger.info(
             "listening on %s with %d workers, %d operations", settings.QUEUE, settings.JOB_WORKERS, len(handlers.HANDLERS)
         )

@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 @cache
 def connection() -> redis.Redis:
     """Return this process' connection pool to Redis."""
-    return redis.Redis.from_url(settings.REDIS_URL)
+    # Without driver_info, redis-py would look up its own version and tell the server, at every connection.
+    return redis.Redis.from_url(settings.REDIS_URL, driver_info=None)
 
 
 def queue(name: str) -> rq.Queue:

@@ -204,9 +204,9 @@ def test_forged_queue_entries_are_refused_by_the_real_worker(stack: Stack, tmp_p
 
 def test_no_zombies_and_no_processes_of_ended_jobs(stack: Stack) -> None:
     stack.add("web")
-    before = len(stack.pids("manage worker"))
+    workers = int(stack.variables["SPOCWEB_JOB_WORKERS"])
     for _ in range(5):
         assert stack.do("POST", "/containers/web/restart/")["state"] == "succeeded"
-    wait_until(lambda: len(stack.pids("manage worker")) == before, "as many worker processes as before")
+    wait_until(lambda: len(stack.pids("manage worker")) == workers, "as many workers as there shall be")
     states = {Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] for pid in stack.processes()}
     assert "Z" not in states

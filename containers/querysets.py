@@ -58,6 +58,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def running(self) -> Self:
         return self.filter(state=JobState.RUNNING)
 
+    def to_ring(self) -> Self:
+        """Load no more than a queue entry needs: whatever else stands in a row, its job is taken up or refused."""
+        return self.select_related("host").only("pk", "host__name")
+
     def with_journal(self) -> Self:
         """Load steps, commands and lines: three queries more."""
         return self.prefetch_related("steps__commands__lines")

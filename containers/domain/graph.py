@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 from typing import Final
 
+from containers.domain.text import shown
 from containers.errors import FieldError, InvalidRequest
 
 _FIELD: Final = "definition.depends"
@@ -69,7 +70,9 @@ class Graph:
     def check(self) -> None:
         """Raise InvalidRequest if a dependency does not exist or if there is a cycle, naming it."""
         if missing := self.missing():
-            messages = [f"{name} depends on {need}, which does not exist" for name, needs in missing.items() for need in needs]
+            messages = [
+                f"{name} depends on {shown(need)}, which does not exist" for name, needs in missing.items() for need in needs
+            ]
             raise InvalidRequest.all(tuple(FieldError(_FIELD, message) for message in messages))
         if cycle := self.find_cycle():
             raise InvalidRequest.of(_FIELD, f"the dependencies go round in a circle: {' → '.join(cycle)}")

@@ -20,7 +20,7 @@ from containers.domain.layout import Layout
 from containers.domain.limits import Limits
 from containers.domain.names import HOSTS_MOUNTPOINT
 from containers.domain.spec import ContainerSpec
-from containers.domain.text import check_text
+from containers.domain.text import check_text, shown
 from containers.errors import InvalidRequest
 
 __all__ = ["ConfigContext", "Item", "init_cmd", "items", "parse", "render"]
@@ -75,7 +75,7 @@ def items(spec: ContainerSpec, address: str, context: ConfigContext) -> tuple[It
     """
     spec = ContainerSpec.parse(spec.model_dump(warnings=False), idmap_size=context.idmap_size)
     if not is_container_address(context.subnet, address):
-        raise InvalidRequest.of("address", f"{address} is not an address for containers in {context.subnet}")
+        raise InvalidRequest.of("address", f"{shown(address)} is not an address for containers in {context.subnet}")
     try:
         return tuple((key, _checked(value)) for key, value in _sections(spec, address, context))
     except ValueError as error:

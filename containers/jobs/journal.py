@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from functools import singledispatchmethod
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from containers.choices import ENDED_JOB_STATES, PENDING_JOB_STATES, JobState, StepState
 from containers.domain.plan import PlanStep
+from containers.domain.text import shown
 from containers.jobs import messages
 from containers.models import Command, Job, JobContainer, Line, Step
 from containers.services import events
+
+logger = logging.getLogger(__name__)
+
+
+def find_job(job_id: int, states: Sequence[JobState]) -> Job | None:
+    """Return the job if it is in one of `states`; one whose row cannot be read ends as failed, and is not there."""
+    rows = Job.objects.filter(pk=job_id, state__in=states)
+    try:
+        return rows.select_related("host", "user").first()
+    except DatabaseError:
+        raise
+    # Whoever can write to the database can leave anything in a column: a number of 5,000 digits, a month 13.
+    except Exception as error:
+        logger.warning("the row of job %s cannot be read", job_id, exc_info=True)
+        reason = f"its row cannot be read: {shown(str(error), max_length=200)}"
+        rows.update(state=JobState.FAILED, reason=reason, error=reason, ended_at=timezone.now())
+        return None
 
 
 class Journal:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 from django.utils import timezone
 
 from containers.choices import ACTIVE_JOB_STATES, Via
@@ -66,11 +66,15 @@ class Monitor:
         self._attempt(lambda: self._keep(name, state))
 
     def _attempt(self, task: Callable[[], object]) -> None:
-        """Run a task; a database that is away now is asked again at the next tick."""
+        """Run a task; whatever keeps it from its work, it is tried again at its next turn.
+
+        Any error is survived, a database that is away as well as a row in which somebody else has left what cannot be
+        read: nobody else finds lost jobs and brings in states.
+        """
         try:
             task()
-        except DatabaseError:
-            logger.exception("the database does not answer")
+        except Exception:
+            logger.exception("the monitor goes on after an error")
             close_old_connections()
 
     def _keep(self, name: str, state: State) -> None:

@@ -13,7 +13,7 @@ from containers.choices import PENDING_JOB_STATES, JobState, StepState, Via
 from containers.domain.states import Operation
 from containers.host.locks import Locks
 from containers.jobs import queue
-from containers.jobs.journal import Journal
+from containers.jobs.journal import Journal, find_job
 from containers.models import Container, Host, Job
 from containers.services import jobs
 from containers.services.actor import Actor
@@ -29,30 +29,32 @@ def reap(host: Host) -> list[Job]:
     The kernel is asked, not a heartbeat: a job's process holds the job's file lock as long as it lives.
     """
     locks = Locks(settings.RUN_DIR)
-    lost = [job for job in Job.objects.running().filter(host=host) if not locks.is_job_alive(job.pk) and _lose(job)]
+    running = Job.objects.running().filter(host=host).values_list("pk", flat=True)
+    lost = [job for job_id in running if not locks.is_job_alive(job_id) and (job := _lose(job_id))]
     if lost:
         ring_pending(host)
     return lost
 
 
-def _lose(job: Job) -> bool:
-    """Write that the job is lost; False when it ended by itself since it was read."""
-    job.refresh_from_db()
-    if job.has_ended:
-        return False
+def _lose(job_id: int) -> Job | None:
+    """Write that the job is lost and return it; None when it ended by itself since it was found."""
+    job = find_job(job_id, [JobState.RUNNING])
+    if job is None:
+        return None
     logger.warning("job %s is lost: its process is gone", job.pk)
     with transaction.atomic():
         job.steps.filter(state=StepState.RUNNING).update(state=StepState.LOST, ended_at=timezone.now())
         job.steps.filter(state=StepState.PENDING).update(state=StepState.CANCELLED, note="the job was lost")
         Journal(job).end(JobState.LOST, "its process vanished; the state of its containers was looked up again")
         _queue_tidy(job)
-    return True
+    return job
 
 
 def _queue_tidy(job: Job) -> None:
-    if job.operation == Operation.LAYER_IMPORT:
-        # Its layer, if it got as far as to be there, was never announced.
-        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, job.targets, {})
+    if job.operation in (Operation.LAYER_IMPORT, Operation.LAYER_REMOVE) and job.via != Via.SYSTEM:
+        # The layer of an import, if it got as far as to be there, was never announced; a removal goes on where it ended.
+        layers = [name for name in job.targets if isinstance(name, str)] if isinstance(job.targets, list) else []
+        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, layers, {})
         return
     touched = job.containers.values_list("name", flat=True)
     names = sorted(Container.objects.filter(host=job.host_id, name__in=touched).values_list("name", flat=True))
@@ -65,7 +67,7 @@ def ring_pending(host: Host) -> int:
 
     An entry too many is harmless, so nothing is compared: an empty queue means that what is pending was lost.
     """
-    pending = Job.objects.select_related("host").filter(host=host, state__in=PENDING_JOB_STATES).order_by("id")
+    pending = Job.objects.to_ring().filter(host=host, state__in=PENDING_JOB_STATES).order_by("id")
     try:
         if not pending or queue.rung(host.queue):
             return 0

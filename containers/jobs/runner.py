@@ -16,7 +16,7 @@ from containers.host.locks import Busy, Locks
 from containers.jobs import queue
 from containers.jobs.cancel import CancelWatch
 from containers.jobs.handlers import HANDLERS, Handler
-from containers.jobs.journal import Journal
+from containers.jobs.journal import Journal, find_job
 from containers.models import Job
 from containers.services import access, audit
 from containers.services.actor import Actor
@@ -39,7 +39,7 @@ def run_job(job_id: int) -> None:
             stack.enter_context(locks.hold_job(job_id))
         except Busy:
             return
-        job = Job.objects.select_related("host", "user").filter(pk=job_id, state__in=PENDING_JOB_STATES).first()
+        job = find_job(job_id, PENDING_JOB_STATES)
         if job is None or job.host.name != settings.HOST:
             return
         _run(job, locks)
@@ -55,7 +55,7 @@ def record_refusal(reason: str) -> None:
 
 def ring_waiting(ended: Job) -> None:
     """Ring for the jobs that wait, oldest first: `ended` may have held what they need."""
-    waiting = Job.objects.select_related("host").filter(host=ended.host_id, state=JobState.WAITING)
+    waiting = Job.objects.to_ring().filter(host=ended.host_id, state=JobState.WAITING)
     for job in waiting.order_by("id"):
         queue.ring(job)
 

@@ -48,12 +48,13 @@ def _check(operation: Operation, targets: tuple[str, ...], parsed: inputs.Inputs
     if getattr(parsed, "command", None) and len(targets) > 1:
         raise InvalidRequest.of("command", "is for one container only")
     if operation == Operation.DESTROY:
-        _check_protection(targets)
+        check_protection(targets)
     if isinstance(parsed, inputs.DestroyInputs) and parsed.volumes:
         _check_volumes(targets, parsed.volumes)
 
 
-def _check_protection(targets: tuple[str, ...]) -> None:
+def check_protection(targets: tuple[str, ...]) -> None:
+    """Raise Conflict naming those of `targets` that are protected from being destroyed; the worker asks once more."""
     protected = hosts.containers().filter(name__in=targets, protected=True).values_list("name", flat=True)
     if names := ", ".join(protected):
         raise Conflict(f"{names}: protected from being destroyed", resolution="Take the protection off first.")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
 from tests.support import lxc
 from tests.support.stack import Stack
@@ -24,6 +24,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Chromium drops what it is loading whenever an interface comes or goes, and tests beside this one make bridges and veths.
+NETWORK_CHANGED = ("ERR_NETWORK_CHANGED", "ERR_ABORTED")
+TRIES = 5
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 
 
@@ -69,6 +72,7 @@ class Session:
 
     def page(self) -> Page:
         page = self.context.new_page()
+        page.goto = _patient(page.goto)  # type: ignore[method-assign]
         page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
         page.on("console", self._note)
         page.on("requestfailed", lambda request: self._note_foreign(request.url))
@@ -76,7 +80,7 @@ class Session:
         return page
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and not any(reason in message.text for reason in NETWORK_CHANGED):
             self.errors.append(message.text)
 
     def _note_foreign(self, url: str) -> None:
@@ -89,6 +93,21 @@ class Session:
         page.get_by_label("Password").fill(password or self.stack.password)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Containers", level=1).wait_for()
+
+
+def _patient(goto: Callable[..., Any]) -> Callable[..., Any]:
+    """Ask for a page again when it was the network that changed."""
+
+    def ask(url: str, **options: Any) -> Any:
+        for _ in range(TRIES - 1):
+            try:
+                return goto(url, **options)
+            except Error as error:
+                if not any(reason in error.message for reason in NETWORK_CHANGED):
+                    raise
+        return goto(url, **options)
+
+    return ask
 
 
 @pytest.fixture

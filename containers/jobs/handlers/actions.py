@@ -13,7 +13,7 @@ from containers.domain.lxc_config import ConfigContext, render
 from containers.domain.plan import Action
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import State
-from containers.errors import CommandFailed, HostError
+from containers.errors import CommandFailed, HostError, InvalidRequest
 from containers.host import config, directories, monitors, rootfs, system
 from containers.host.command import Runner
 from containers.host.facts import Look
@@ -29,10 +29,10 @@ EXECUTE_TIMEOUT_S: Final = 24 * 3600
 
 @dataclass(frozen=True)
 class Subject:
-    """A container as a step sees it. `spec` is there for the steps that need a valid definition."""
+    """A container as a step sees it. `spec`, or what is wrong with it, is there for the steps that need a definition."""
 
     name: str
-    spec: ContainerSpec | None
+    spec: ContainerSpec | InvalidRequest | None
     address: str
     revision: int
     digest: str
@@ -42,7 +42,9 @@ class Subject:
 
     @property
     def valid_spec(self) -> ContainerSpec:
-        """The definition. Raises LookupError in a step that the handler did not validate it for."""
+        """The definition. Raises InvalidRequest, and LookupError in a step that the handler did not validate it for."""
+        if isinstance(self.spec, InvalidRequest):
+            raise self.spec
         if self.spec is None:
             raise LookupError(f"the definition of {self.name} was not validated")
         return self.spec
@@ -179,6 +181,7 @@ def freeze(task: Task) -> None:
 
 def unfreeze(task: Task) -> None:
     """Let a frozen container go on, and wait until it is ready."""
+    _ = task.subject.valid_spec
     task.lxc.unfreeze(task.name)
     _await_ready(task, task.look())
 

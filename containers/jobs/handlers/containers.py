@@ -11,10 +11,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from containers.choices import StepState
-from containers.domain import names, plan
+from containers.domain import addresses, names, plan
 from containers.domain.graph import Graph
+from containers.domain.limits import Timeouts
 from containers.domain.plan import Action, Fact, Plan, PlanStep
+from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation, State
+from containers.domain.text import shown
 from containers.errors import InvalidRequest, NotFound
 from containers.host import facts, hosts, network
 from containers.host.command import NullRecorder, Runner
@@ -26,7 +29,9 @@ from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Mount
 from containers.querysets import ContainerQuerySet
-from containers.services import containers, states
+from containers.services import containers, operations, specs, states
+from containers.services.hosts import is_name
+from containers.services.plans import WHOLE_HOST
 
 # What needs a definition that is valid now; everything else must work on a broken one, too.
 NEEDS_SPEC = frozenset({Action.CREATE, Action.START, Action.EXECUTE, Action.MOUNT, Action.WAIT, Action.UNFREEZE})
@@ -57,10 +62,9 @@ class ContainerHandler(Handler):
 
     def targets(self) -> tuple[str, ...]:
         """Return the names the job is about; what stands in its row is not trusted."""
-        if self.operation == Operation.AUTOSTART:
-            return tuple(self._rows().filter(autostart=True).values_list("name", flat=True))
-        if self.operation == Operation.SHUTDOWN:
-            return tuple(self._rows().values_list("name", flat=True))
+        if self.operation in WHOLE_HOST:
+            rows = self._rows().filter(autostart=True) if self.operation == Operation.AUTOSTART else self._rows()
+            return tuple(name for name in rows.values_list("name", flat=True) if name in self.graph.names)
         targets = self.job.targets
         if not isinstance(targets, list) or not all(isinstance(name, str) for name in targets):
             raise InvalidRequest.of("targets", "expected a list of names")
@@ -68,15 +72,23 @@ class ContainerHandler(Handler):
 
     def scope(self) -> frozenset[str]:
         """Return the containers that the planner says are read or changed. Raises NotFound, InvalidRequest."""
-        self.graph = graph = Graph(self._rows().edges())
+        self.graph = self._graph()
         targets = self.targets()
-        missing = sorted(set(targets) - set(graph.edges))
+        missing = sorted(set(targets) - self.graph.names)
         if missing:
-            raise NotFound(f"there is no container {', '.join(missing)}")
-        for name in graph.edges:
-            _check_name(name)
-        self._scope = plan.scope(self.operation, targets, graph)
+            raise NotFound(f"there is no container {', '.join(shown(name) for name in missing)}")
+        self._scope = plan.scope(self.operation, targets, self.graph) & self.graph.names
         return self._scope
+
+    def _graph(self) -> Graph:
+        """Return who depends on whom. A row whose name can be none's, changed behind the forms' back, is no container.
+
+        What needs such a row does not come up; it can be taken down all the same.
+        """
+        edges = {name: needs for name, needs in self._rows().edges().items() if is_name(names.container_name, name)}
+        if self.operation not in NEEDS_READY:
+            edges = {name: tuple(need for need in needs if need in edges) for name, needs in edges.items()}
+        return Graph(edges)
 
     def containers(self) -> frozenset[str]:
         """List the job under all that it has locked."""
@@ -87,8 +99,18 @@ class ContainerHandler(Handler):
         targets = self.targets()
         rows = list(self._rows().filter(name__in=self._scope).with_definition())
         self.plan = plan.plan(self.operation, targets, self.graph, self._facts(rows))
+        if self.operation == Operation.DESTROY:
+            operations.check_protection(self.plan.targets)
         self.subjects = {row.name: self._subject(row) for row in rows}
+        if self.operation == Operation.RESTART:
+            self._check_startable()
         return self._with_network(self.plan.steps)
+
+    def _check_startable(self) -> None:
+        """Raise InvalidRequest for a broken definition before anything is stopped; else only its own step fails."""
+        for subject in self.subjects.values():
+            if isinstance(subject.spec, InvalidRequest):
+                raise subject.spec
 
     def _facts(self, rows: Sequence[Container]) -> dict[str, Fact]:
         looked_at = timezone.now()
@@ -115,31 +137,34 @@ class ContainerHandler(Handler):
     def _is_ready(self, row: Container) -> bool | None:
         if not row.ready or self.operation not in NEEDS_READY:
             return None
+        spec = _spec(row)
+        if isinstance(spec, InvalidRequest) or spec.definition.ready is None:
+            return None
         # Whatever the row remembers: a start relies on what is ready now.
-        return actions.is_ready(Lxc(self.layout, self.runner(self.early_recorder(row.name))), row.name, row.ready)
+        return actions.is_ready(Lxc(self.layout, self.runner(self.early_recorder(row.name))), row.name, spec.definition.ready)
 
     def _subject(self, row: Container) -> actions.Subject:
         """Return what a step needs to know of a container; a definition that is used is validated once more."""
         needs_spec = any(step.container == row.name and step.action in NEEDS_SPEC for step in self.plan.steps)
         return actions.Subject(
             name=row.name,
-            spec=containers.spec_of(row) if needs_spec else None,
+            spec=_spec(row) if needs_spec else None,
             address=row.address,
             revision=row.revision,
             digest=row.digest,
-            stop_timeout_s=row.stop_timeout,
+            stop_timeout_s=_stop_timeout_s(row),
             volumes=self._volumes_to_remove(row),
         )
 
     def _volumes_to_remove(self, row: Container) -> tuple[str, ...]:
         """Return the container's volumes that go with it: only if asked for, and none that another one mounts."""
-        wanted = self.job.inputs.get("volumes")
-        if self.operation != Operation.DESTROY or not isinstance(wanted, list):
+        wanted = self.inputs.get("volumes", ())
+        if self.operation != Operation.DESTROY or not wanted:
             return ()
         own = [mount.volume for mount in row.mounts.all() if mount.volume in wanted]
         others = Mount.objects.filter(container__host=self.job.host_id, volume__in=own)
         shared = set(others.exclude(container__name__in=self.plan.targets).values_list("volume", flat=True))
-        return tuple(names.volume_name(volume) for volume in own if volume not in shared)
+        return tuple(volume for volume in own if volume not in shared)
 
     def _with_network(self, steps: Sequence[PlanStep]) -> Sequence[PlanStep]:
         """Set the bridge up first where it is missing and something is to be started."""
@@ -155,7 +180,7 @@ class ContainerHandler(Handler):
         if step.action == Action.NETWORK:
             network.ensure(settings.BRIDGE, settings.SUBNET, runner)
             return
-        inputs = self.job.inputs if step.container in self.plan.targets else {}
+        inputs = self.inputs if step.container in self.plan.targets else {}
         task = actions.Task(self.subjects[step.container], inputs, self.layout, runner, recorder, Lxc(self.layout, runner))
         actions.ACTIONS[step.action](task)
 
@@ -199,7 +224,8 @@ class ContainerHandler(Handler):
         self._write_hosts()
 
     def _write_hosts(self) -> None:
-        hosts.write(self.layout, dict(self._rows().values_list("name", "address")))
+        rows = self._rows().values_list("name", "address")
+        hosts.write(self.layout, {name: address for name, address in rows if _is_listed(name, address)})
 
     @keep.register
     def _(self, message: messages.StepEnded) -> None:
@@ -210,8 +236,27 @@ class ContainerHandler(Handler):
         states.mark_failure(self.job.host, step.container, failure)
 
 
-def _check_name(name: str) -> None:
+def _spec(row: Container) -> ContainerSpec | InvalidRequest:
+    """Return the container as one valid value, or what is wrong with its row."""
     try:
-        names.container_name(name)
-    except ValueError as error:
-        raise InvalidRequest.of("name", f"{name!r}: {error}") from error
+        spec = specs.spec_of(row)
+        if not addresses.is_container_address(settings.SUBNET, row.address):
+            raise InvalidRequest.of("address", f"{shown(row.address)} is not an address for containers in {settings.SUBNET}")
+        # SQLite keeps any text in any column.
+        if not isinstance(row.revision, int) or row.revision < 0:  # type: ignore[redundant-expr]
+            raise InvalidRequest.of("revision", "must be a whole number")
+    except InvalidRequest as error:
+        return InvalidRequest(f"{row.name}: {error.brief}", error.errors)
+    return spec
+
+
+def _stop_timeout_s(row: Container) -> int:
+    """Return how long init has to end; what is broken can be stopped, too."""
+    try:
+        return Timeouts.parse({"stop": row.stop_timeout}).stop
+    except InvalidRequest:
+        return Timeouts().stop
+
+
+def _is_listed(name: str, address: str) -> bool:
+    return is_name(names.container_name, name) and addresses.is_container_address(settings.SUBNET, address)

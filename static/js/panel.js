@@ -71,7 +71,9 @@
 
   dialog?.addEventListener("close", () => {
     dialog.replaceChildren();
-    if (opener?.isConnected) opener.focus();
+    // What has happened meanwhile may have put a new link in the opener's place.
+    const same = opener?.href && document.querySelector(`a[data-dialog][href="${CSS.escape(opener.getAttribute("href"))}"]`);
+    (opener?.isConnected ? opener : same)?.focus();
     opener = null;
   });
 

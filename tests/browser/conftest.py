@@ -26,6 +26,8 @@ ARGUMENTS = [
 ]
 # Chromium drops what it is loading whenever an interface comes or goes, and tests beside this one make bridges and veths.
 NETWORK_CHANGED = ("ERR_NETWORK_CHANGED", "ERR_ABORTED")
+# The list loads itself again when its first container appears: a test may have asked for another page just then.
+INTERRUPTED = ("interrupted by another navigation", *NETWORK_CHANGED)
 TRIES = 5
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 
@@ -96,14 +98,14 @@ class Session:
 
 
 def _patient(goto: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask for a page again when it was the network that changed."""
+    """Ask for a page again when the network changed, or the page before was just loading itself."""
 
     def ask(url: str, **options: Any) -> Any:
         for _ in range(TRIES - 1):
             try:
                 return goto(url, **options)
             except Error as error:
-                if not any(reason in error.message for reason in NETWORK_CHANGED):
+                if not any(reason in error.message for reason in INTERRUPTED):
                     raise
         return goto(url, **options)
 

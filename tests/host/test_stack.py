@@ -195,3 +195,20 @@ def test_a_private_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="redis"):
         stack.ensure_private_directory(tmp_path / "redis", uid=1234, gid=GID)
     assert Path("/etc").stat().st_uid == 0
+
+
+def test_who_is_not_root_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(HostError, match="needs root"):
+        stack.require_root()
+
+
+def test_missing_lxc_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(HostError, match=r"LXC is not installed.*make setup"):
+        stack.require_lxc()
+
+
+def test_root_with_lxc_passes() -> None:
+    stack.require_root()
+    stack.require_lxc()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
@@ -14,6 +16,8 @@ from ninja.errors import HttpError, ValidationErrorContext
 from containers.domain.values import field_errors
 from containers.errors import FieldError, InvalidRequest, SpocError
 
+logger = logging.getLogger(__name__)
+
 CODES: Final = {
     400: "malformed",
     401: "unauthenticated",
@@ -21,6 +25,7 @@ CODES: Final = {
     404: "not-found",
     405: "method-not-allowed",
     413: "too-large",
+    503: "unavailable",
 }
 # A megabyte of unknown keys is not answered with ten of messages.
 MAX_ERRORS: Final = 100
@@ -41,6 +46,7 @@ def install(api: NinjaAPI) -> None:
         SuspiciousOperation: lambda request, error: answer(400, "The request cannot be read"),
         MultiPartParserError: lambda request, error: answer(400, "The form cannot be read"),
         UnreadablePostError: lambda request, error: answer(400, "The request broke off"),
+        OperationalError: _database_error,
     }
     for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)
@@ -62,6 +68,12 @@ def _of_context(context: ValidationErrorContext[Any]) -> Iterable[FieldError]:
 def _spoc_error(request: HttpRequest, error: SpocError) -> HttpResponse:
     more = _fields(error.errors) if isinstance(error, InvalidRequest) else {}
     return answer(error.status, str(error)[:MAX_MESSAGE], code=error.code, **more)
+
+
+def _database_error(request: HttpRequest, error: OperationalError) -> HttpResponse:
+    """Answer for a database that is locked for too long, or has no room left."""
+    logger.error("the database does not answer", exc_info=error)
+    return answer(503, f"The database does not answer: {error}. Try again later")
 
 
 def _fields(errors: Sequence[FieldError]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -18,10 +18,10 @@ from django.utils import timezone
 from containers.choices import ACTIVE_JOB_STATES, Via
 from containers.domain.layout import Layout
 from containers.domain.states import Operation, State
-from containers.host import events, facts, network, system
+from containers.host import events, facts, monitors, network, rootfs, system
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
-from containers.models import Container, Host, Job
+from containers.models import Container, Host, Job, JobContainer
 from containers.services import jobs, operations, states
 from containers.services.actor import Actor
 
@@ -87,6 +87,7 @@ class Monitor:
 
     def _look(self) -> None:
         """Ask LXC for every container, and the kernel for the network."""
+        self._find_ended()
         names = list(Container.objects.filter(host=self._host).values_list("name", flat=True))
         looked_at = timezone.now()
         looks = facts.looks(self._layout, self._runner, names)
@@ -103,6 +104,22 @@ class Monitor:
     def _reap(self) -> None:
         reaper.reap(self._host)
         reaper.ring_pending(self._host)
+        self._find_ended()
+
+    def _find_ended(self) -> None:
+        """Notice the end that no event tells of, when a container's own monitor process is killed; the kernel is asked."""
+        up = set(Container.objects.filter(host=self._host).exclude(state=State.STOPPED).values_list("name", flat=True))
+        looked_at = timezone.now()
+        if ended := up - facts.running_names(self._layout):
+            states.record_looks(self._host, dict.fromkeys(ended, (State.STOPPED, None)), looked_at)
+            self._queue_tidy(ended)
+
+    def _queue_tidy(self, ended: Iterable[str]) -> None:
+        """Have what is left of these containers removed, unless LXC or a job is still at it."""
+        left = [name for name in ended if rootfs.is_mounted(self._layout, name) and monitors.find(self._layout, name) is None]
+        active = JobContainer.objects.filter(job__host=self._host, job__state__in=ACTIVE_JOB_STATES, name__in=left)
+        if names := sorted(set(left) - set(active.values_list("name", flat=True))):
+            jobs.queue(reaper.SYSTEM, Operation.TIDY, names, {}, names)
 
     def _autostart(self) -> None:
         """Queue the start of what is to start at boot, once a boot."""

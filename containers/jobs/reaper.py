@@ -42,12 +42,18 @@ def _lose(job_id: int) -> Job | None:
     if job is None:
         return None
     logger.warning("job %s is lost: its process is gone", job.pk)
-    with transaction.atomic():
-        job.steps.filter(state=StepState.RUNNING).update(state=StepState.LOST, ended_at=timezone.now())
-        job.steps.filter(state=StepState.PENDING).update(state=StepState.CANCELLED, note="the job was lost")
-        Journal(job).end(JobState.LOST, "its process vanished; the state of its containers was looked up again")
-        _queue_tidy(job)
+    break_off(job, JobState.LOST, "its process vanished; the state of its containers was looked up again")
     return job
+
+
+def break_off(job: Job, state: JobState, reason: str, error: str = "") -> None:
+    """Write the end of a job that could not be worked on to its end, and have its containers looked at again."""
+    with transaction.atomic():
+        interrupted = job.steps.filter(state=StepState.RUNNING).update(state=StepState.LOST, ended_at=timezone.now())
+        job.steps.filter(state=StepState.PENDING).update(state=StepState.CANCELLED, note=f"the job was {state}")
+        Journal(job).end(state, reason, error)
+        if interrupted or state == JobState.LOST:
+            _queue_tidy(job)
 
 
 def _queue_tidy(job: Job) -> None:

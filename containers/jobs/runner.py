@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from typing import Final
 
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from containers.choices import PENDING_JOB_STATES, JobState, Via
 from containers.errors import Cancelled, Forbidden, InvalidRequest, SpocError
 from containers.host.locks import Busy, Locks
-from containers.jobs import queue
+from containers.jobs import queue, reaper
 from containers.jobs.cancel import CancelWatch
 from containers.jobs.handlers import HANDLERS, Handler
 from containers.jobs.journal import Journal, find_job
@@ -74,9 +74,12 @@ def _run(job: Job, locks: Locks) -> None:
         journal.end(JobState.CANCELLED, error.brief)
     except SpocError as error:
         journal.end(JobState.FAILED, str(error), error.details or error.brief)
+    except DatabaseError as error:
+        logger.exception("job %s", job.pk)
+        reaper.break_off(job, JobState.FAILED, f"the database did not answer: {error}", traceback.format_exc())
     except Exception:
         logger.exception("job %s", job.pk)
-        journal.end(JobState.ERRORED, "this is a bug in spocweb", traceback.format_exc())
+        reaper.break_off(job, JobState.ERRORED, "this is a bug in spocweb", traceback.format_exc())
     else:
         journal.end(JobState.SUCCEEDED)
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from containers.choices import PENDING_JOB_STATES, Cancel, JobState
 from containers.domain.states import Operation
-from containers.errors import Conflict
+from containers.domain.text import shown
+from containers.errors import Conflict, InvalidRequest
 from containers.models import Job
 from containers.services import access, audit, events, layers, operations
 from containers.services.actor import Actor
@@ -40,6 +41,8 @@ def retry(actor: Actor, job: Job) -> Job:
     access.require(actor, "operate")
     if not job.has_ended:
         raise Conflict(f"Job {job.pk} has not ended yet: it is {job.state}")
+    if job.operation not in list(Operation):
+        raise InvalidRequest.of("operation", f"{shown(job.operation)} is nothing that can be asked for")
     operation = Operation(job.operation)
     if operation in operations.REQUESTED:
         return operations.request(actor, operation, job.targets, job.inputs, retry_of=job)

@@ -14,6 +14,8 @@ from containers.services import events
 
 # The column's length; a failure's first line is for lists, the whole stands in the job.
 MAX_FAILURE = 300
+# No look at all containers takes longer.
+LONGEST_LOOK = datetime.timedelta(minutes=2)
 
 
 def record_look(host: Host, name: str, state: str, pid: int | None, at: datetime.datetime) -> bool:
@@ -73,7 +75,8 @@ def _record(row: Container, state: str, pid: int | None, at: datetime.datetime) 
 
 
 def _is_older(at: datetime.datetime) -> Q:
-    return Q(state_at__isnull=True) | Q(state_at__lt=at)
+    # What is so much newer was written before the clock was set back: nothing would be believed until it had caught up.
+    return Q(state_at__isnull=True) | Q(state_at__lt=at) | Q(state_at__gt=at + LONGEST_LOOK)
 
 
 def _mark(host: Host, name: str, condition: Q | None = None, **values: Any) -> None:

@@ -48,7 +48,8 @@ def export() -> dict[str, Any]:
     document: dict[str, Any] = {"containers": {}, "settings": {}}
     for row in hosts.containers().with_definition():
         data = specs.data_of(row)
-        name = data.pop("name")
+        # One that is not valid is shown as it is, even if that is empty.
+        name = data.pop("name", "")
         document["containers"][name] = data.pop("definition")
         if data:
             document["settings"][name] = data

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
 
 from containers.choices import CONTAINER_OPERATIONS, ContainerState
 from containers.models import Container, Event, Job
+from containers.services import operations
 from tests.api.conftest import Api
 from tests.support import rows
 
@@ -180,3 +182,16 @@ def test_a_click_costs_ten_queries(api: Api, django_assert_num_queries: Any) -> 
     api.post("/containers/web/start/")
     with django_assert_num_queries(3 + 7 + 2):
         api.post("/containers/web/start/")
+
+
+@pytest.mark.parametrize("reason", ["database is locked", "database or disk is full"])
+def test_a_database_that_does_not_answer_is_no_bug(api: Api, monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    rows.container("web")
+
+    def fail(*args: object, **more: object) -> None:
+        raise OperationalError(reason)
+
+    monkeypatch.setattr(operations, "request", fail)
+    answer = api.post("/containers/web/start/", {})
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert reason in answer.json()["message"]

@@ -17,8 +17,8 @@ from containers.domain.states import Operation
 from containers.host.locks import Locks
 from containers.jobs import reaper
 from containers.jobs.runner import run_job
-from containers.models import Container, Job, Layer
-from tests.jobs.conftest import LAYER, Panel, steps
+from containers.models import Container, Job
+from tests.jobs.conftest import Panel, steps
 from tests.support import lxc
 
 pytestmark = pytest.mark.lxc
@@ -163,16 +163,3 @@ def test_a_row_that_cannot_be_read_hides_no_lost_job(panel: Panel, make_job: Any
         reaper.reap(panel.host)
     states = Job.objects.filter(pk__in=[job.pk for job in jobs]).order_by("pk").values_list("state", flat=True)
     assert list(states) == ["failed", "lost", "lost", "running"]
-
-
-def test_a_removal_that_was_lost_half_way_is_done_by_the_next(panel: Panel, make_job: Any, layout: Layout) -> None:
-    directory = Path(layout.layers) / "half"
-    directory.mkdir()
-    (directory / "file").touch()
-    assert not Layer.objects.filter(name="half").exists()
-    lost = make_job("layer-remove", "half")
-    Job.objects.filter(pk=lost.pk).update(state=JobState.RUNNING, via="web")
-    reaper.reap(panel.host)
-    again = Job.objects.get(operation="layer-remove", via="system")
-    assert (panel.run(again).state, directory.exists()) == (JobState.SUCCEEDED, False)
-    assert Layer.objects.filter(name=LAYER).exists()

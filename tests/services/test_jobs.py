@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 
 from containers.choices import Cancel, ContainerState, JobState
 from containers.domain.states import Operation
-from containers.errors import Conflict, Forbidden, NotFound
+from containers.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from containers.models import Event, Job, Layer
 from containers.services import containers, hosts, jobs, layers, operations
 from tests.support import rows
@@ -120,3 +120,8 @@ def test_the_stranger_may_not(rights: tuple[str, ...]) -> None:
         jobs.retry(somebody, job)
     job.refresh_from_db()
     assert job.state == "queued"
+
+
+def test_what_no_job_can_be_is_not_asked_for_once_more() -> None:
+    with pytest.raises(InvalidRequest, match="operation"):
+        jobs.retry(ROOT, started(state=JobState.FAILED, operation="rm -rf"))

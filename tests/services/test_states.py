@@ -133,3 +133,12 @@ def test_only_what_runs_is_ready() -> None:
     rows.container("a", state=ContainerState.STOPPED)
     states.mark_ready(rows.host(), "a", ready=True)
     assert row().is_ready is None
+
+
+def test_a_clock_that_was_set_back_does_not_make_the_rows_blind() -> None:
+    rows.container("a")
+    assert look("RUNNING", 3600, 77) is True
+    assert look("STOPPED", 3599) is False
+    assert look("STOPPED", 0) is True
+    assert (row().state, row().state_at) == ("STOPPED", at(0))
+    assert states.record_looks(rows.host(), {"a": ("RUNNING", 78)}, at(1)) == 1

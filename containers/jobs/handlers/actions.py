@@ -25,6 +25,8 @@ RECHECK_S: Final = 5
 # An init that cannot run ends within a few milliseconds.
 SETTLE_S: Final = 0.05
 EXECUTE_TIMEOUT_S: Final = 24 * 3600
+# How long LXC may take to clean up by itself what a lost job has left.
+TIDY_TIMEOUT_S: Final = 120
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Subject:
     name: str
     spec: ContainerSpec | InvalidRequest | None
     address: str
+    is_created: bool
     revision: int
     digest: str
     stop_timeout_s: int
@@ -84,11 +87,11 @@ def is_ready(lxc: Lxc, name: str, command: str) -> bool:
 
 def create(task: Task) -> None:
     """Make the container's directories and volumes and write its configuration; safe to repeat."""
-    _put_in_place(task)
-    task.recorder.tell(Created(step=task.recorder.step))
+    _put_in_place(task, tells=True)
 
 
-def _put_in_place(task: Task) -> None:
+def _put_in_place(task: Task, *, tells: bool = False) -> None:
+    """Make what is missing; that of a container whose creation was lost is told of now, so that all know its address."""
     spec = task.subject.valid_spec
     directories.create(task.layout, task.name, idmap_base=settings.IDMAP_BASE)
     for mount in spec.definition.mount_specs:
@@ -102,6 +105,8 @@ def _put_in_place(task: Task) -> None:
         if made:
             task.recorder.note(f"volume {mount.volume} is new and empty")
     config.write(task.layout, task.name, render(spec, task.subject.address, _config_context(task.layout)), task.runner)
+    if tells or not task.subject.is_created:
+        task.recorder.tell(Created(step=task.recorder.step))
 
 
 def _config_context(layout: Layout) -> ConfigContext:
@@ -226,7 +231,7 @@ def destroy(task: Task) -> None:
 def tidy(task: Task) -> None:
     """Look again at a container whose job was lost, and remove what an interrupted run left."""
     if task.look().state == State.STOPPED:
-        rootfs.unmount(task.layout, task.name, task.runner)
+        task.lxc.wait_stopped(task.name, timeout_s=TIDY_TIMEOUT_S)
         task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
 
 

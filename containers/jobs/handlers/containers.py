@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from functools import singledispatchmethod
@@ -21,9 +23,9 @@ from containers.domain.text import shown
 from containers.errors import InvalidRequest, NotFound
 from containers.host import facts, hosts, network
 from containers.host.command import NullRecorder, Runner
-from containers.host.facts import Look
 from containers.host.lxc import Lxc
 from containers.jobs import messages
+from containers.jobs.executor import POLL_S
 from containers.jobs.handlers import actions
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
@@ -46,6 +48,7 @@ class ContainerHandler(Handler):
     """Any operation on containers; the planner tells them apart."""
 
     graph: Graph
+    _targets: tuple[str, ...]
     _scope: frozenset[str]
     _looks: dict[str, tuple[State, int | None]]
     _looked_at: datetime
@@ -73,11 +76,14 @@ class ContainerHandler(Handler):
     def scope(self) -> frozenset[str]:
         """Return the containers that the planner says are read or changed. Raises NotFound, InvalidRequest."""
         self.graph = self._graph()
-        targets = self.targets()
-        missing = sorted(set(targets) - self.graph.names)
-        if missing:
+        self._targets = self.targets()
+        missing = sorted(set(self._targets) - self.graph.names)
+        if self.operation == Operation.DESTROY:
+            # Done already, by this job's first run or by whoever clicked faster.
+            self._targets = tuple(name for name in self._targets if name not in missing)
+        elif missing:
             raise NotFound(f"there is no container {', '.join(shown(name) for name in missing)}")
-        self._scope = plan.scope(self.operation, targets, self.graph) & self.graph.names
+        self._scope = plan.scope(self.operation, self._targets, self.graph) & self.graph.names
         return self._scope
 
     def _graph(self) -> Graph:
@@ -96,9 +102,11 @@ class ContainerHandler(Handler):
 
     def steps(self) -> Sequence[PlanStep]:
         """Look at rows and host and let the planner decide. The graph is the one that the locks were taken for."""
-        targets = self.targets()
+        self._looks = {}
+        if self.operation == Operation.DESTROY and not self._targets:
+            return []
         rows = list(self._rows().filter(name__in=self._scope).with_definition())
-        self.plan = plan.plan(self.operation, targets, self.graph, self._facts(rows))
+        self.plan = plan.plan(self.operation, self._targets, self.graph, self._facts(rows))
         if self.operation == Operation.DESTROY:
             operations.check_protection(self.plan.targets)
         self.subjects = {row.name: self._subject(row) for row in rows}
@@ -117,7 +125,17 @@ class ContainerHandler(Handler):
         looks = facts.looks(self.layout, Runner(NullRecorder(), self.cancel.now), [row.name for row in rows])
         self._looks = {name: (look.state, look.pid) for name, look in looks.items()}
         self._looked_at = looked_at
-        return {row.name: self._fact(row, looks[row.name]) for row in rows}
+        ready = self._readiness([row for row in rows if looks[row.name].state == State.RUNNING])
+        return {
+            row.name: Fact(
+                state=looks[row.name].state,
+                is_ready=ready.get(row.name),
+                has_ready_check=bool(row.ready),
+                is_mounted=row.is_mounted,
+                autostart=row.autostart,
+            )
+            for row in rows
+        }
 
     def keep_facts(self) -> None:
         """Write what LXC said of the containers, once."""
@@ -125,23 +143,20 @@ class ContainerHandler(Handler):
             states.record_looks(self.job.host, self._looks, self._looked_at)
             self._looks = {}
 
-    def _fact(self, row: Container, look: Look) -> Fact:
-        return Fact(
-            state=look.state,
-            is_ready=self._is_ready(row) if look.state == State.RUNNING else None,
-            has_ready_check=bool(row.ready),
-            is_mounted=row.is_mounted,
-            autostart=row.autostart,
-        )
+    def _readiness(self, running: Sequence[Container]) -> dict[str, bool]:
+        """Run the readiness checks of what runs already side by side, heeding a cancel: one that hangs takes its time.
 
-    def _is_ready(self, row: Container) -> bool | None:
-        if not row.ready or self.operation not in NEEDS_READY:
-            return None
-        spec = _spec(row)
-        if isinstance(spec, InvalidRequest) or spec.definition.ready is None:
-            return None
-        # Whatever the row remembers: a start relies on what is ready now.
-        return actions.is_ready(Lxc(self.layout, self.runner(self.early_recorder(row.name))), row.name, spec.definition.ready)
+        Whatever the rows remember: a start relies on what is ready now.
+        """
+        checks = {row.name: command for row in running if self.operation in NEEDS_READY and (command := _ready_command(row))}
+        if not checks:
+            return {}
+        lxcs = {name: Lxc(self.layout, self.runner(self.early_recorder(name))) for name in checks}
+        with ThreadPoolExecutor(min(self.concurrency, len(checks)), thread_name_prefix="step") as pool:
+            answers = {name: pool.submit(actions.is_ready, lxcs[name], name, command) for name, command in checks.items()}
+            while futures.wait(answers.values(), timeout=POLL_S).not_done:
+                self.cancel.poll()
+        return {name: answer.result() for name, answer in answers.items()}
 
     def _subject(self, row: Container) -> actions.Subject:
         """Return what a step needs to know of a container; a definition that is used is validated once more."""
@@ -150,6 +165,7 @@ class ContainerHandler(Handler):
             name=row.name,
             spec=_spec(row) if needs_spec else None,
             address=row.address,
+            is_created=row.is_created,
             revision=row.revision,
             digest=row.digest,
             stop_timeout_s=_stop_timeout_s(row),
@@ -248,6 +264,12 @@ def _spec(row: Container) -> ContainerSpec | InvalidRequest:
     except InvalidRequest as error:
         return InvalidRequest(f"{row.name}: {error.brief}", error.errors)
     return spec
+
+
+def _ready_command(row: Container) -> str | None:
+    """Return the readiness check, none where the row is broken: the step that needs it says why."""
+    spec = _spec(row) if row.ready else None
+    return spec.definition.ready if isinstance(spec, ContainerSpec) else None
 
 
 def _stop_timeout_s(row: Container) -> int:

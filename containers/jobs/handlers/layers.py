@@ -117,5 +117,6 @@ class LayerRemoveHandler(LayerHandler):
         return [PlanStep(1, "", Action.REMOVE, f"layer {self.name()}", ())]
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
-        """Remove the layer's directory; one that is gone already is fine."""
+        """Remove the layer's directory, and what killed imports and removals left; what is gone already is fine."""
         layers.remove(self.layout, self.runner(recorder), self.name())
+        layers.remove_unfinished(self.layout)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from types import FrameType
 
-from supervisor import supervisord
+from supervisor import loggers, supervisord
 from supervisor.options import ServerOptions
 
 
@@ -30,6 +30,8 @@ class Options(ServerOptions):  # type: ignore[misc]  # Supervisor has no types
 def main() -> None:
     """Start what the configuration names, keep it running, and stop it in the reverse order."""
     make_output_a_pipe()
+    # It would tell of what it cannot write where it cannot write either, and end with that: a full disk ended the panel.
+    loggers.Handler.handleError = lambda self: None
     options = Options()
     options.realize(sys.argv[1:], doc=supervisord.__doc__)
     options.first = True

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -100,11 +100,13 @@ class Runner:
         record: bool = True,
         cwd: str | os.PathLike[str] = "/",
         output_cap: int = OUTPUT_CAP,
+        has_partner: Callable[[], bool] = lambda: True,
     ) -> CommandResult:
         """Run a program to its end; return how it ended and what it printed, stdout and stderr as one.
 
         `ok_codes` are the exit codes that do not raise CommandFailed, None is all of them. `stdin` is an open file
-        for the program to read, `input` the content of one. `env` is added to the fixed environment. Raises
+        for the program to read, `input` the content of one. `env` is added to the fixed environment. A program that is
+        about something which ends meanwhile (`has_partner`) is ended, and that is its exit code. Raises
         CommandTimeout or Cancelled when the program's process group was ended for that reason.
         """
         self.check_cancelled()
@@ -115,7 +117,7 @@ class Runner:
             try:
                 with Process(words, env=ENVIRONMENT | dict(env or {}), stdin=source, cwd=cwd) as process:
                     feed = lambda data: entry.printed(output.feed(data))  # noqa: E731
-                    entry.exit_code = process.follow(entry.began + timeout_s, feed, self.check_cancelled)
+                    entry.exit_code = process.follow(entry.began + timeout_s, feed, self.check_cancelled, has_partner)
             except FileNotFoundError as error:
                 entry.exit_code = NOT_FOUND
                 raise _not_found(entry, cwd) from error

@@ -24,7 +24,7 @@ def ensure_layout(layout: Layout, *, web_gid: int, idmap_base: int) -> None:
     wanted = (
         # Mapped ids pass through to their rootfs; nobody but root lists anything.
         (layout.data_dir, 0o711, 0),
-        (layout.data_dir / "db", 0o1770, web_gid),
+        (layout.data_dir / "db", 0o750, web_gid),
         (layout.uploads, 0o770, web_gid),
         (layout.layers, 0o700, 0),
         (layout.containers, 0o711, 0),

@@ -16,7 +16,18 @@ from containers.host import tools
 from containers.host.command import Runner
 from containers.host.system import has_apparmor, has_cgroup2
 
-__all__ = ["Look", "ask", "boot_id", "has_apparmor", "has_cgroup2", "is_running", "look", "looks", "running_names"]
+__all__ = [
+    "Look",
+    "ask",
+    "boot_id",
+    "has_apparmor",
+    "has_cgroup2",
+    "is_running",
+    "look",
+    "looks",
+    "running_names",
+    "socket_address",
+]
 
 _INFO_TIMEOUT_S: Final = 10
 _SOCKETS: Final = Path("/proc/net/unix")
@@ -82,6 +93,11 @@ def boot_id() -> str:
 def _socket_names() -> set[str]:
     lines = _SOCKETS.read_text(errors="replace").split("\n")
     return {line.rpartition(" @")[2] for line in lines if line.endswith("/command")}
+
+
+def socket_address(layout: Layout, name: str) -> bytes:
+    """Return the abstract address at which a running container's monitor listens."""
+    return b"\0" + os.fsencode(_socket_name(layout, name))
 
 
 def _socket_name(layout: Layout, name: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from containers.domain.layout import Layout
 from containers.domain.states import State
 from containers.errors import CommandFailed, CommandTimeout, Conflict, HostError
-from containers.host import attach, cgroups, facts, identities, monitors, readiness, rootfs, starting, tools
+from containers.host import attach, cgroups, command_socket, facts, identities, monitors, readiness, rootfs, starting, tools
 from containers.host.command import CommandResult, Runner
 from containers.host.facts import Look
 
@@ -55,8 +55,8 @@ class Lxc:
         if state in {State.FROZEN, State.FREEZING}:
             self.unfreeze(name)
         if state != State.STOPPED:
-            argv = tools.command(self._layout, name, "lxc-stop", "--nokill", f"--timeout={max(int(timeout_s), 1)}")
-            self._runner.run(argv, timeout_s=timeout_s + _QUICK_TIMEOUT_S, ok_codes=None)
+            words = ("--nokill", f"--timeout={max(int(timeout_s), 1)}")
+            self._ask(name, "lxc-stop", *words, timeout_s=timeout_s + _QUICK_TIMEOUT_S, ok_codes=None)
         # Its exit code is not to be relied on.
         if must_kill := facts.is_running(self._layout, name) and self.look(name).state not in {State.STOPPED, State.STOPPING}:
             self._kill(name)
@@ -70,8 +70,13 @@ class Lxc:
         self.wait_stopped(name, timeout_s=_CLEANUP_TIMEOUT_S)
 
     def _kill(self, name: str) -> None:
-        argv = tools.command(self._layout, name, "lxc-stop", "--kill")
-        self._runner.run(argv, timeout_s=_QUICK_TIMEOUT_S, ok_codes=None)
+        self._ask(name, "lxc-stop", "--kill", timeout_s=_QUICK_TIMEOUT_S, ok_codes=None)
+
+    def _ask(self, name: str, tool: str, *words: str, timeout_s: float, ok_codes: Container[int] | None = (0,)) -> None:
+        """Run a tool that talks to the container's monitor; one that has ended meanwhile needs nothing any more."""
+        with suppress(command_socket.NotListening), command_socket.held(self._layout, name) as has_partner:
+            argv = tools.command(self._layout, name, tool, *words)
+            self._runner.run(argv, timeout_s=timeout_s, ok_codes=ok_codes, has_partner=has_partner)
 
     def wait_stopped(self, name: str, *, timeout_s: float) -> None:
         """Wait until the container is STOPPED, its monitor gone and its rootfs unmounted.
@@ -106,7 +111,7 @@ class Lxc:
         if look.pid is None:
             raise Conflict(f"{name} is not running")
         try:
-            self._runner.run(tools.command(self._layout, name, tool), timeout_s=_QUICK_TIMEOUT_S)
+            self._ask(name, tool, timeout_s=_QUICK_TIMEOUT_S)
         except CommandFailed as error:
             # Someone else may have been quicker.
             if self.look(name).state != wanted:

@@ -90,7 +90,9 @@ def _title(layout: Layout, name: str) -> str:
 
 def _read_title(pid: str) -> str:
     try:
-        return (_PROC / pid / "cmdline").read_text(errors="replace").rstrip("\0 ")
+        # Whoever has an account can give a process any title.
+        is_roots = os.stat(f"/proc/{pid}").st_uid == 0  # noqa: PTH116  a Path for every process takes its time
+        return (_PROC / pid / "cmdline").read_text(errors="replace").rstrip("\0 ") if is_roots else ""
     except (FileNotFoundError, ProcessLookupError):
         return ""
 

@@ -17,6 +17,8 @@ _TERM_GRACE_S: Final = 2.0
 _KILL_GRACE_S: Final = 5.0
 # How soon a cancelled job's command is noticed. A command that ends is noticed at once.
 _CANCEL_CHECK_S: Final = 0.1
+# How long a tool may take to notice that the container it is about has ended.
+_PARTNER_GRACE_S: Final = 2.0
 _CHUNK: Final = 65_536
 
 
@@ -56,15 +58,22 @@ class Process:
             os.close(self._pidfd)
             self._output.close()
 
-    def follow(self, deadline: float, feed: Callable[[bytes], None], check: Callable[[], None]) -> int:
+    def follow(
+        self,
+        deadline: float,
+        feed: Callable[[bytes], None],
+        check: Callable[[], None],
+        has_partner: Callable[[], bool] = lambda: True,
+    ) -> int:
         """Hand all output to `feed` until the program ends; return its exit code (negative: a signal's number).
 
-        `check` is called now and then and may raise. Raises TimeUp. The end of the program counts, not the end of
-        its output: a daemon it leaves behind may hold the pipe open as long as it lives.
+        `check` is called now and then and may raise; a program whose partner is gone is ended soon. Raises TimeUp. The end
+        of the program counts, not the end of its output: a daemon it leaves behind may hold the pipe open as long as it lives.
         """
         poll = select.poll()
         poll.register(self._pidfd, select.POLLIN)
         poll.register(self._output, select.POLLIN)
+        is_alone = False
         while (left := deadline - time.monotonic()) > 0:
             ready = {fd for fd, _ in poll.poll(min(left, _CANCEL_CHECK_S) * 1000)}
             check()
@@ -74,6 +83,11 @@ class Process:
                 return self._popen.wait()
             if ready and self._read(feed) == b"":
                 poll.unregister(self._output)
+            if not is_alone and not has_partner():
+                is_alone, deadline = True, min(deadline, time.monotonic() + _PARTNER_GRACE_S)
+        if is_alone:
+            self._end()
+            return self._popen.wait()
         raise TimeUp
 
     def _read(self, feed: Callable[[bytes], None]) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from containers.domain.layout import Layout
 from containers.errors import CommandTimeout, NotReady
-from containers.host import attach, facts, monitors
+from containers.host import attach, command_socket, facts, monitors
 from containers.host.command import OUTPUT_CAP, CommandResult, Runner
 
 # A try costs some 10 ms of processor time: often at first, when most containers get ready, then less.
@@ -56,7 +56,7 @@ class _Check:
         """Run the check once. Raises NotReady when it does not end in time."""
         left = max(self._timeout_s - self._elapsed_s, 0.01)
         try:
-            result = self._runner.run(self._argv, timeout_s=left, ok_codes=None, record=False, output_cap=_TRY_CAP)
+            result = self._try(left)
         except CommandTimeout as error:
             # Earlier tries that ended say more than one that was cut off.
             raise self._not_ready(f"its check did not end{_last_line(error.output)}", error.output) from error
@@ -66,6 +66,15 @@ class _Check:
         self._tries += 1
         self._runner.recorder.tried(self._id, self._tries, result.exit_code)
         return result.exit_code == 0
+
+    def _try(self, timeout_s: float) -> CommandResult:
+        try:
+            with command_socket.held(self._layout, self._name) as has_partner:
+                return self._runner.run(
+                    self._argv, timeout_s=timeout_s, ok_codes=None, record=False, output_cap=_TRY_CAP, has_partner=has_partner
+                )
+        except command_socket.NotListening as error:
+            return CommandResult(self._argv, 1, str(error), 0)
 
     def _record(self, output: str) -> None:
         """Write down what a try printed, unless checks that print something else each time have printed too much."""

@@ -20,9 +20,9 @@ from containers.errors import Conflict, HostError
 SQLITE_SHARED_START: Final = 0x40000002
 SQLITE_SHARED_SIZE: Final = 510
 
-# In the sticky directory that the web process may make files in. Root makes these beforehand: the web process can then
-# write them, but neither remove nor replace them, and the kernel lets root open them (fs.protected_regular). A rollback
-# journal names files that SQLite deletes, so root must never read one that somebody else wrote.
+# In a directory that only root writes to. Root makes these beforehand: the web process can then write them, but neither
+# remove nor replace them. A rollback journal names files that SQLite deletes, so root must never read one that somebody
+# else wrote: the web process must not be able to make it when root's own connections have removed it.
 DATABASE_FILES: Final = {"": 0o660, "-wal": 0o660, "-shm": 0o660, "-journal": 0o600}
 
 

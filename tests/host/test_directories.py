@@ -29,7 +29,7 @@ def facts(path: Path) -> tuple[int, int, str]:
 def test_everything_gets_its_owner_and_mode_and_gets_it_back(fresh: Layout) -> None:
     wanted = {
         fresh.data_dir: (0, 0, "0o711"),
-        fresh.data_dir / "db": (0, 42, "0o1770"),
+        fresh.data_dir / "db": (0, 42, "0o750"),
         fresh.uploads: (0, 42, "0o770"),
         fresh.layers: (0, 0, "0o700"),
         fresh.containers: (0, 0, "0o711"),

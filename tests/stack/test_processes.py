@@ -62,7 +62,17 @@ def test_the_web_user_cannot_replace_the_database(stack: Stack) -> None:
     for file in sorted(directory.iterdir()):
         assert as_web_user("rm", "-f", str(file)).returncode != 0
         assert as_web_user("mv", str(file), str(directory / "other")).returncode != 0
-    assert (directory.owner(), directory.group(), directory.stat().st_mode & 0o7777) == ("root", "spocweb", 0o1770)
+    assert (directory.owner(), directory.group(), directory.stat().st_mode & 0o7777) == ("root", "spocweb", 0o750)
+
+
+def test_the_web_user_can_make_no_journal_for_root_to_read(stack: Stack) -> None:
+    """A rollback journal names a file that SQLite then deletes: made by the web user, it took any file of root's away."""
+    journal = Path(stack.variables["SPOCWEB_DATA_DIR"]) / "db/spocweb.sqlite3-journal"
+    journal.unlink()
+    try:
+        assert as_web_user("touch", str(journal)).returncode != 0
+    finally:
+        journal.touch(mode=0o600)
 
 
 def test_other_users_of_the_host_reach_no_root_filesystem(stack: Stack) -> None:

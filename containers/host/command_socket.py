@@ -1,0 +1,101 @@
+"""LXC's command sockets, held while a tool talks to one: so that it talks to root's monitor and to nobody else.
+
+They are abstract, without owner or mode: whoever has an account may listen under the name of a container that does not
+run, and LXC's tools believe what they are told. lxc-attach would run its command as root in any process it is shown.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from containers.domain.layout import Layout
+from containers.errors import HostError
+from containers.host import facts, monitors
+
+_PIDFD_GETFD: Final = 438
+_CREDENTIALS: Final = struct.Struct("iii")
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+class NotListening(HostError):
+    """Nothing answers for the container: it does not run."""
+
+
+@contextmanager
+def held(layout: Layout, name: str) -> Iterator[Callable[[], bool]]:
+    """Keep the name of a running container's command socket with the monitor that root started; yield whether it lives.
+
+    Our copy of the socket keeps the name taken: nobody can listen there while a tool connects, even if the monitor ends
+    meanwhile. Then nobody answers any more, so a tool must be ended. Raises NotListening, HostError for an impostor.
+    """
+    address = facts.socket_address(layout, name)
+    for pid in _candidates(layout, name, address):
+        with monitors.watching(pid) as monitor:
+            listener = None if monitor is None else _copy(monitor, pid, address)
+            if listener is None:
+                continue
+            with listener:
+                # Asked after it is held: this is who listens, now and until we let go.
+                if _owner(address) != 0:
+                    break
+                yield lambda: not monitors.has_ended(monitor)
+            return
+    if (owner := _owner(address)) is None:
+        raise NotListening(f"{name} is not running")
+    raise HostError(f"user {owner} of the host listens in the place of {name}", resolution="End that process")
+
+
+def _candidates(layout: Layout, name: str, address: bytes) -> Iterator[int]:
+    if (pid := monitors.find(layout, name)) is not None:
+        yield pid
+    # Started by hand in the foreground: no process has the title of a monitor.
+    if _owner(address) == 0:
+        yield from (int(name) for name in os.listdir("/proc") if name.isdigit())  # noqa: PTH208
+
+
+def _copy(monitor: int, pid: int, address: bytes) -> socket.socket | None:
+    """Return a copy of the socket that a process listens on at `address`, if it does."""
+    for number in _sockets(pid):
+        file = _libc.syscall(_PIDFD_GETFD, monitor, number, 0)
+        if file < 0:
+            continue
+        copy = socket.socket(fileno=file)
+        if copy.family == socket.AF_UNIX and copy.getsockname() == address and _listens(copy):
+            return copy
+        copy.close()
+    return None
+
+
+def _sockets(pid: int) -> list[int]:
+    directory = Path(f"/proc/{pid}/fd")
+    found = []
+    # It may end, or close them, while it is looked at.
+    with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+        for number in os.listdir(directory):  # noqa: PTH208  a Path for every file takes its time
+            with suppress(FileNotFoundError, PermissionError):
+                if (directory / number).readlink().as_posix().startswith("socket:"):
+                    found.append(int(number))
+    return found
+
+
+def _listens(candidate: socket.socket) -> bool:
+    return bool(candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _owner(address: bytes) -> int | None:
+    """Return the user who listens at `address`; None if nobody does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(1)
+        try:
+            client.connect(address)
+        except (ConnectionRefusedError, TimeoutError):
+            return None
+        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(credentials)[1])

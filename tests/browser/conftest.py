@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,9 @@ def open_session(browser: Browser, stack: Stack, request: pytest.FixtureRequest)
     for number, session in enumerate(sessions):
         for page in session.context.pages if request.session.testsfailed > failures else []:
             RESULTS.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=RESULTS / f"{request.node.name}-{number}.png", full_page=True)
+            # A page that hangs shows nothing; that the test failed is said already.
+            with suppress(Error):
+                page.screenshot(path=RESULTS / f"{request.node.name}-{number}.png", full_page=True)
         session.context.close()
     assert [error for session in sessions for error in session.errors] == []
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -110,6 +112,21 @@ def test_the_output_of_a_command_comes_line_by_line_and_without_a_gap(page: Page
     assert lines == [f"line {number}" for number in range(1, 41)]
 
 
+@contextmanager
+def web_gone(stack: Stack) -> Iterator[None]:
+    """End what answers browsers, and keep its parent from starting it anew until the block ends."""
+    pids = stack.pids("gunicorn")
+    workers = [pid for pid in pids if stack.parent(pid) in pids]
+    (master,) = set(pids) - set(workers)
+    os.kill(master, signal.SIGSTOP)
+    try:
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        yield
+    finally:
+        os.kill(master, signal.SIGCONT)
+
+
 def test_a_lost_connection_is_shown_and_what_was_missed_is_made_good(open_session: Any, stack: Stack) -> None:
     stack.add("web")
     stack.do("POST", "/containers/web/start/")
@@ -117,16 +134,10 @@ def test_a_lost_connection_is_shown_and_what_was_missed_is_made_good(open_sessio
     page: Page = session.page()
     session.sign_in(page)
     expect(row(page, "web").locator(".sw-state")).to_have_text("Running")
-    expect(page.locator("#connection")).to_contain_text("Live")
-    web = stack.pids("gunicorn")
-    for pid in web:
-        os.kill(pid, signal.SIGSTOP)
-    os.kill(web[-1], signal.SIGKILL)
-    for pid in web[1:]:
-        os.kill(pid, signal.SIGKILL)
-    expect(page.locator("#connection [data-when=lost]")).to_be_visible()
-    lxc.run("lxc-stop", "-k", "-P", str(stack.layout.containers), "-n", "web")
-    os.kill(web[0], signal.SIGCONT)
+    expect(page.locator("#connection [data-when=live]")).to_be_visible()
+    with web_gone(stack):
+        expect(page.locator("#connection [data-when=lost]")).to_be_visible()
+        lxc.run("lxc-stop", "-k", "-P", str(stack.layout.containers), "-n", "web")
     expect(page.locator("#connection [data-when=live]")).to_be_visible(timeout=30_000)
     expect(row(page, "web").locator(".sw-state")).to_have_text("Stopped")
     # What the browser itself says about the connection that was cut on purpose.

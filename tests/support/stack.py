@@ -203,3 +203,7 @@ class Stack:
     def pids(self, pattern: str) -> list[int]:
         """Process ids of the stack whose command line matches."""
         return sorted(pid for pid, line in self.processes().items() if re.search(pattern, line))
+
+    def parent(self, pid: int) -> int:
+        """Return the number of a process' parent."""
+        return int(re.search(r"^PPid:\s+(\d+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)[1])  # type: ignore[index]

@@ -21,10 +21,11 @@ def ensure_layout(layout: Layout, *, web_gid: int, idmap_base: int) -> None:
 
     Safe to repeat. Raises HostError if something else stands in the place of a directory.
     """
+    database = layout.data_dir / "db"
     wanted = (
         # Mapped ids pass through to their rootfs; nobody but root lists anything.
         (layout.data_dir, 0o711, 0),
-        (layout.data_dir / "db", 0o750, web_gid),
+        (database, 0o1770, web_gid),
         (layout.uploads, 0o770, web_gid),
         (layout.layers, 0o700, 0),
         (layout.containers, 0o711, 0),
@@ -39,6 +40,7 @@ def ensure_layout(layout: Layout, *, web_gid: int, idmap_base: int) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         for path, mode, gid in wanted:
             files.make_directory(path, mode=mode, gid=gid)
+        files.withhold_group_write(database)
         files.install(_HOOK_SOURCE, layout.hook, mode=0o644)
         hosts.ensure(layout)
     except OSError as error:

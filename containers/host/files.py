@@ -5,10 +5,19 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import struct
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from containers.host import hook
+
+# linux/posix_acl_xattr.h
+_ACL_VERSION: Final = 2
+_ACL_USER_OBJ, _ACL_GROUP_OBJ, _ACL_MASK, _ACL_OTHER = 0x01, 0x04, 0x10, 0x20
+_ACL_NO_ID: Final = 0xFFFFFFFF
+_ACL_HEADER: Final = struct.Struct("<I")
+_ACL_ENTRY: Final = struct.Struct("<HHI")
 
 
 def replace(path: Path, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
@@ -47,6 +56,21 @@ def make_directory(path: Path, *, mode: int, uid: int = 0, gid: int = 0) -> bool
     finally:
         os.close(directory)
     return made
+
+
+def withhold_group_write(directory: Path) -> None:
+    """Keep the group of a directory from making files in it, whatever its mode says.
+
+    By an access list (acl(5)), whose mask is what the mode shows; on a file system without these by the mode.
+    """
+    entries = ((_ACL_USER_OBJ, 7), (_ACL_GROUP_OBJ, 5), (_ACL_MASK, 7), (_ACL_OTHER, 0))
+    value = _ACL_HEADER.pack(_ACL_VERSION) + b"".join(_ACL_ENTRY.pack(tag, bits, _ACL_NO_ID) for tag, bits in entries)
+    try:
+        os.setxattr(directory, "system.posix_acl_access", value)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        directory.chmod(0o750)
 
 
 def remove_tree(path: Path) -> None:

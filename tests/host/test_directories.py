@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,7 +31,7 @@ def facts(path: Path) -> tuple[int, int, str]:
 def test_everything_gets_its_owner_and_mode_and_gets_it_back(fresh: Layout) -> None:
     wanted = {
         fresh.data_dir: (0, 0, "0o711"),
-        fresh.data_dir / "db": (0, 42, "0o750"),
+        fresh.data_dir / "db": (0, 42, "0o1770"),
         fresh.uploads: (0, 42, "0o770"),
         fresh.layers: (0, 0, "0o700"),
         fresh.containers: (0, 0, "0o711"),
@@ -219,3 +221,21 @@ def test_the_recorder_sees_an_unmount(box: Box) -> None:
     directories.destroy(box.layout, name, Runner(recorder))
 
     assert recorder.programs == ["umount"]
+
+
+def test_the_group_makes_no_files_beside_the_database_whatever_the_mode_says(fresh: Layout) -> None:
+    directories.ensure_layout(fresh, web_gid=42, idmap_base=IDMAP_BASE)
+    for parent in (fresh.data_dir.parent, fresh.data_dir.parent.parent, fresh.data_dir.parent.parent.parent):
+        parent.chmod(0o755)
+    touch = ["setpriv", "--reuid=65534", "--regid=42", "--clear-groups", "touch", str(fresh.data_dir / "db/x-journal")]
+    assert subprocess.run(touch, check=False, capture_output=True).returncode != 0
+    assert not (fresh.data_dir / "db/x-journal").exists()
+
+
+def test_without_access_lists_the_mode_says_so(fresh: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "no access lists here")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    directories.ensure_layout(fresh, web_gid=42, idmap_base=IDMAP_BASE)
+    assert facts(fresh.data_dir / "db") == (0, 42, "0o750")

@@ -62,7 +62,7 @@ def test_the_web_user_cannot_replace_the_database(stack: Stack) -> None:
     for file in sorted(directory.iterdir()):
         assert as_web_user("rm", "-f", str(file)).returncode != 0
         assert as_web_user("mv", str(file), str(directory / "other")).returncode != 0
-    assert (directory.owner(), directory.group(), directory.stat().st_mode & 0o7777) == ("root", "spocweb", 0o750)
+    assert (directory.owner(), directory.group(), directory.stat().st_mode & 0o7777) == ("root", "spocweb", 0o1770)
 
 
 def test_the_web_user_can_make_no_journal_for_root_to_read(stack: Stack) -> None:

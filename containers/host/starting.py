@@ -14,6 +14,9 @@ from containers.host.command import CommandResult, Runner, describe
 # depend on /etc/subuid. What else it looks for (apparmor_parser) is in sbin.
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/sbin"}
 
+# Its exit code is 0.
+_ALREADY_RUNNING: Final = "already running"
+
 
 def run(layout: Layout, runner: Runner, name: str, tool: str, words: Sequence[str], *, timeout_s: float) -> CommandResult:
     """Run lxc-start or lxc-execute; return its result unless the container itself could not be started.
@@ -30,15 +33,20 @@ def run(layout: Layout, runner: Runner, name: str, tool: str, words: Sequence[st
         details = _details(layout, name, error.output)
         text = f"{name}: {tool} did not end within {timeout_s:g} s"
         raise CommandTimeout(text, argv=error.argv, exit_code=error.exit_code, output=details) from error
-    # With daemons the exit code says it all, but "already running" is 0; with lxc-execute it is the command's own.
-    if (cause := lxc_log.cause(lxc_log.tail(log))) or layout.hook_error(name).exists():
+    cause = lxc_log.cause(lxc_log.tail(log))
+    if layout.hook_error(name).exists() or _has_failed(tool, result.exit_code, cause):
         raise _error(layout, name, result, cause)
     return result
 
 
+def _has_failed(tool: str, exit_code: int, cause: str) -> bool:
+    """Tell a container that was not started from one that was; the exit code of lxc-execute may be the command's own."""
+    return _ALREADY_RUNNING in cause or (exit_code != 0 and (tool == "lxc-start" or cause != ""))
+
+
 def _error(layout: Layout, name: str, result: CommandResult, cause: str) -> HostError | Conflict:
     details = _details(layout, name, result.output)
-    if "already running" in cause:
+    if _ALREADY_RUNNING in cause:
         return Conflict(f"{name} is running already", details)
     if hook_error := _hook_error(layout, name):
         return MountFailed(f"{name} did not start: {hook_error}", details)

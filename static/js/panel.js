@@ -4,12 +4,31 @@
   const popup = document.getElementById("popup");
 
   // --- dialogs: a link or form with data-dialog opens its page in the dialog ---
-  let opener = null;
+  const TRIES = 3, RETRY_MS = 300;
+  let opener = null, isLeaving = false;
+  window.addEventListener("pagehide", () => (isLeaving = true));
+  window.addEventListener("pageshow", () => (isLeaving = false));
 
   function open(method, url, values) {
     opener = document.activeElement;
     popup?.matches(":popover-open") && popup.hidePopover();
-    window.htmx.ajax(method, url, { target: "#dialog", swap: "innerHTML", values });
+    ask(method, url, { target: "#dialog", swap: "innerHTML", values }, method === "GET" ? TRIES : 1);
+  }
+
+  // What only reads is asked for again when the answer got lost; what asks for work may have been heard.
+  function ask(method, url, options, tries) {
+    return window.htmx.ajax(method, url, options).catch(() => {
+      if (isLeaving) return;
+      if (tries > 1) setTimeout(() => ask(method, url, options, tries - 1), RETRY_MS);
+      else tell_lost();
+    });
+  }
+
+  function tell_lost() {
+    close();
+    const notices = document.getElementById("notices");
+    notices.replaceChildren(document.getElementById("lost-answer").content.cloneNode(true));
+    notices.scrollIntoView({ block: "nearest" });
   }
 
   document.addEventListener("click", (event) => {
@@ -50,7 +69,7 @@
       form.removeAttribute("data-sent");
       button?.removeAttribute("aria-disabled");
     };
-    window.htmx.ajax("POST", form.action, { target, swap: "innerHTML", values: values_of(new FormData(form, submitter)) }).then(done, done);
+    ask("POST", form.action, { target, swap: "innerHTML", values: values_of(new FormData(form, submitter)) }, 1).then(done);
   }
 
   document.addEventListener("htmx:afterSwap", (event) => {

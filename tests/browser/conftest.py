@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
 
 from tests.support import lxc
+from tests.support.netns import NetworkNamespace
 from tests.support.stack import Stack
 
 RESULTS = Path(os.environ.get("SPOCWEB_TEST_RESULTS", "/var/tmp/spocweb-test-results"))
@@ -25,19 +26,19 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Chromium drops what it is loading whenever an interface comes or goes, and tests beside this one make bridges and veths.
-NETWORK_CHANGED = ("ERR_NETWORK_CHANGED", "ERR_ABORTED")
 # The list loads itself again when its first container appears: a test may have asked for another page just then.
-INTERRUPTED = ("interrupted by another navigation", *NETWORK_CHANGED)
+INTERRUPTED = ("interrupted by another navigation", "ERR_ABORTED")
 TRIES = 5
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 
 
 # Not for the session: as long as Playwright's own event loop runs in this process, no other test can run one.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+def browser(running_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with NetworkNamespace() as network, sync_playwright() as playwright:
+        network.relay(running_stack.port)
+        chromium = network.wrapper("/usr/bin/chromium", tmp_path_factory.mktemp("browser"))
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
         browser.close()
 
@@ -75,7 +76,7 @@ class Session:
 
     def page(self) -> Page:
         page = self.context.new_page()
-        page.goto = _patient(page.goto)  # type: ignore[method-assign]
+        page.goto = _patient(page)  # type: ignore[method-assign]
         page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
         page.on("console", self._note)
         page.on("requestfailed", lambda request: self._note_foreign(request.url))
@@ -83,8 +84,12 @@ class Session:
         return page
 
     def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(reason in message.text for reason in NETWORK_CHANGED):
+        if message.type == "error":
             self.errors.append(message.text)
+
+    def forgive_network_errors(self) -> None:
+        """Forget what the browser and htmx say on the console about a connection that was cut on purpose."""
+        self.errors[:] = [error for error in self.errors if "net::ERR" not in error and not error.startswith("htmx:")]
 
     def _note_foreign(self, url: str) -> None:
         if not url.startswith((self.stack.url, "data:")):
@@ -98,8 +103,9 @@ class Session:
         page.get_by_role("heading", name="Containers", level=1).wait_for()
 
 
-def _patient(goto: Callable[..., Any]) -> Callable[..., Any]:
-    """Ask for a page again when the network changed, or the page before was just loading itself."""
+def _patient(page: Page) -> Callable[..., Any]:
+    """Ask for a page again when the page before was just loading itself."""
+    goto = page.goto
 
     def ask(url: str, **options: Any) -> Any:
         for _ in range(TRIES - 1):
@@ -108,6 +114,7 @@ def _patient(goto: Callable[..., Any]) -> Callable[..., Any]:
             except Error as error:
                 if not any(reason in error.message for reason in INTERRUPTED):
                     raise
+                page.wait_for_load_state()
         return goto(url, **options)
 
     return ask

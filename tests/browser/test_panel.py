@@ -140,8 +140,7 @@ def test_a_lost_connection_is_shown_and_what_was_missed_is_made_good(open_sessio
         lxc.run("lxc-stop", "-k", "-P", str(stack.layout.containers), "-n", "web")
     expect(page.locator("#connection [data-when=live]")).to_be_visible(timeout=30_000)
     expect(row(page, "web").locator(".sw-state")).to_have_text("Stopped")
-    # What the browser itself says about the connection that was cut on purpose.
-    session.errors[:] = [error for error in session.errors if "net::ERR" not in error]
+    session.forgive_network_errors()
 
 
 def test_light_and_dark_are_chosen_and_kept(page: Page) -> None:
@@ -151,3 +150,29 @@ def test_light_and_dark_are_chosen_and_kept(page: Page) -> None:
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
         page.reload()
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
+
+
+def test_a_lost_answer_is_told(open_session: Any, stack: Stack) -> None:
+    stack.add("web")
+    session = open_session()
+    page: Page = session.page()
+    session.sign_in(page)
+    page.goto("/containers/web/")
+    page.get_by_role("link", name="Start…").first.click()
+    page.route("**/containers/web/start/", lambda route: route.abort())
+    page.get_by_role("dialog").get_by_role("button", name="Start web").click()
+    expect(page.locator("#notices")).to_contain_text("answer got lost")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    session.forgive_network_errors()
+
+
+def test_a_dialog_whose_answer_got_lost_is_asked_for_again(open_session: Any, stack: Stack) -> None:
+    stack.add("web")
+    session = open_session()
+    page: Page = session.page()
+    session.sign_in(page)
+    page.goto("/containers/web/")
+    page.route("**/containers/web/start/", lambda route: route.abort(), times=1)
+    page.get_by_role("link", name="Start…").first.click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Start web")).to_be_visible()
+    session.forgive_network_errors()

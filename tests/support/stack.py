@@ -56,6 +56,11 @@ class Stack:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+        return int(self.variables["SPOCWEB_BIND"].rpartition(":")[2])
+
+    @property
     def log(self) -> Path:
         """What `make run` would have printed."""
         return self.base / "output"

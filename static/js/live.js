@@ -12,6 +12,7 @@
   const PATIENCE_MAX_MS = 1500;
   const GONE_RETRY_MS = 5000;
   const MOST_FAILURES = 5;
+  const LONGEST_PRESS_MS = 2000;
 
   const about = {
     container: (event) => ({ container: [event.name], job: [], step: [] }),
@@ -25,7 +26,6 @@
     constructor(element) {
       this.element = element;
       this.id = element.id;
-      this.kinds = element.dataset.live.split(" ");
       this.rows = new Set();
       this.timer = null;
       this.patience = PATIENCE_MS;
@@ -33,6 +33,10 @@
       // What is to be asked for: single rows, or all; and whether anything happened since the last request began.
       this.whole = false;
       this.isStale = false;
+    }
+
+    get kinds() {
+      return this.element.dataset.live.split(" ");
     }
 
     get current() {
@@ -89,10 +93,11 @@
       const url = new URL(element.dataset.liveUrl, location.href);
       if (element.dataset.liveRow) (rows.length ? rows : [""]).forEach((row) => url.searchParams.append(element.dataset.liveRow, row));
       const html = await get(url);
+      await released;
       if (html === null) return this.retry(rows);
       this.failures = 0;
       // The page of an empty list has nothing that could be patched.
-      if ("liveReload" in element.dataset) return html.includes('id="rows"') && location.reload();
+      if ("liveReload" in element.dataset) return html.includes('id="rows"') && renew();
       const homeless = window.spocweb.patch(html);
       // A row that came or went. What else has no place here is for another tab of the page.
       const isRow = (fresh) => fresh.matches("tr");
@@ -104,10 +109,36 @@
   function reload(element) {
     if (document.getElementById("list")?.contains(element))
       window.htmx.ajax("GET", element.dataset.liveUrl, { target: "#list", swap: "innerHTML" });
-    else location.reload();
+    else renew();
+  }
+
+  // The page's content, made anew in its place: loading it again would take the way of whoever is just leaving it.
+  async function renew() {
+    const response = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+    const fresh = response?.ok && new DOMParser().parseFromString(await response.text(), "text/html").getElementById("main");
+    if (!fresh) return;
+    await released;
+    const main = document.getElementById("main");
+    main.replaceChildren(...fresh.childNodes);
+    window.htmx.process(main);
+    document.dispatchEvent(new CustomEvent("spocweb:patched"));
+    for (const follower of followers.values()) follower.catch_up(true);
   }
 
   const gone = (html, row) => !/^[*@]/.test(row) && document.getElementById(`row-${row}`) && !html.includes(`id="row-${row}"`);
+
+  // A press and a release on two elements are no click: what arrives in between waits, though not for ever.
+  let released = Promise.resolve();
+  addEventListener(
+    "pointerdown",
+    () => {
+      released = new Promise((resolve) => {
+        for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, () => setTimeout(resolve), { capture: true, once: true });
+        setTimeout(resolve, LONGEST_PRESS_MS);
+      });
+    },
+    { capture: true },
+  );
 
   // The HTML, "" where there is nothing any more, null where the answer got lost.
   async function get(url) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,6 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# The list loads itself again when its first container appears: a test may have asked for another page just then.
-INTERRUPTED = ("interrupted by another navigation", "ERR_ABORTED")
-TRIES = 5
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 
 
@@ -76,7 +73,6 @@ class Session:
 
     def page(self) -> Page:
         page = self.context.new_page()
-        page.goto = _patient(page)  # type: ignore[method-assign]
         page.on("pageerror", lambda error: self.errors.append(f"{page.url}: {error}"))
         page.on("console", self._note)
         page.on("requestfailed", lambda request: self._note_foreign(request.url))
@@ -101,23 +97,6 @@ class Session:
         page.get_by_label("Password").fill(password or self.stack.password)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Containers", level=1).wait_for()
-
-
-def _patient(page: Page) -> Callable[..., Any]:
-    """Ask for a page again when the page before was just loading itself."""
-    goto = page.goto
-
-    def ask(url: str, **options: Any) -> Any:
-        for _ in range(TRIES - 1):
-            try:
-                return goto(url, **options)
-            except Error as error:
-                if not any(reason in error.message for reason in INTERRUPTED):
-                    raise
-                page.wait_for_load_state()
-        return goto(url, **options)
-
-    return ask
 
 
 @pytest.fixture

@@ -176,3 +176,25 @@ def test_a_dialog_whose_answer_got_lost_is_asked_for_again(open_session: Any, st
     page.get_by_role("link", name="Start…").first.click()
     expect(page.get_by_role("dialog").get_by_role("button", name="Start web")).to_be_visible()
     session.forgive_network_errors()
+
+
+def test_the_first_container_appears_in_an_empty_list_and_is_followed(page: Page, stack: Stack) -> None:
+    expect(page.get_by_text("No containers yet")).to_be_visible()
+    stack.add("web")
+    expect(row(page, "web").locator(".sw-state")).to_have_text("Stopped")
+    stack.do("POST", "/containers/web/start/")
+    expect(row(page, "web").locator(".sw-state")).to_have_text("Running")
+
+
+def test_what_changes_under_the_pointer_does_not_take_the_click_away(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    page.goto("/containers/web/")
+    expect(page.locator("#connection [data-when=live]")).to_be_visible()
+    page.get_by_role("link", name="Start…").first.hover()
+    page.mouse.down()
+    with page.expect_response(lambda response: response.request.headers.get("hx-request") == "true" and "web" in response.url):
+        stack.call("PATCH", "/containers/web/", {"description": "Changed"})
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.mouse.up()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Start web")).to_be_visible()
+    expect(page.locator("#head")).to_contain_text("Changed")

@@ -41,7 +41,8 @@ class Element:
 
     def walk(self) -> Iterator[Element]:
         for child in self.children:
-            if isinstance(child, Element):
+            # A template is no part of the page.
+            if isinstance(child, Element) and child.tag != "template":
                 yield child
                 yield from child.walk()
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,9 @@ from containers.domain.layout import Layout
 
 _ROOT: Final = Path("/sys/fs/cgroup")
 _DYING_S: Final = 5.0
-_RETRY_S: Final = 0.02
+# Longer than LXC takes from making a group to entering it.
+_UNUSED_S: Final = 2.0
+_RETRY_S: Final = 0.05
 # Where a group of the name is there, LXC takes the next of these.
 _SUFFIXES: Final = ("", *(f"-{number}" for number in range(1, 10)))
 # A group that is still in use, or that LXC itself has just removed.
@@ -21,13 +24,28 @@ _NOT_NOW: Final = frozenset({errno.EBUSY, errno.ENOENT, errno.ENOTEMPTY})
 
 
 def remove_left(layout: Layout, name: str) -> None:
-    """Remove what is left of the groups of a container whose monitor is gone. The last processes may still be dying."""
+    """Remove what is left of the groups of a container whose monitor is gone. The last processes may still be dying.
+
+    LXC names groups after the container alone: another stack's of the same name may just have made its own and not
+    entered it yet. So only what stays as it is for a while goes.
+    """
     deadline = time.monotonic() + _DYING_S
-    while (left := list(_left(layout, name))) and time.monotonic() < deadline:
-        for path in left:
+    since: dict[tuple[Path, int], float] = {}
+    while (left := _identify(_left(layout, name))) and (now := time.monotonic()) < deadline:
+        since = {group: since.get(group, now) for group in left}
+        for path in (path for (path, _), seen in since.items() if now - seen >= _UNUSED_S):
             for directory, _, _ in os.walk(path, topdown=False):
                 _remove(Path(directory))
         time.sleep(_RETRY_S)
+
+
+def _identify(paths: Iterable[Path]) -> set[tuple[Path, int]]:
+    """Pair each group with its inode: one that was made anew under its old name is another."""
+    found = set()
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found.add((path, path.stat().st_ino))
+    return found
 
 
 def _left(layout: Layout, name: str) -> Iterator[Path]:

@@ -209,6 +209,25 @@ def test_the_groups_of_another_stacks_container_of_the_same_name_stay(box: Box, 
     assert box.shell(name, "true").exit_code == 0
 
 
+@pytest.mark.parametrize(("unused_s", "stays"), [(60, True), (0, False)])
+def test_a_group_that_another_stack_is_just_making_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unused_s: float, stays: bool
+) -> None:
+    name = f"just-made-{os.getpid()}"
+    root = Path("/sys/fs/cgroup")
+    top = root if (root / "cgroup.procs").exists() else next(path for path in root.iterdir() if (path / "cgroup.procs").exists())
+    group = top / f"lxc.payload.{name}"
+    group.mkdir()
+    monkeypatch.setattr(cgroups, "_UNUSED_S", unused_s)
+    monkeypatch.setattr(cgroups, "_DYING_S", 0.2)
+    try:
+        cgroups.remove_left(Layout(data_dir=tmp_path, log_dir=tmp_path, run_dir=tmp_path), name)
+        assert group.exists() is stays
+    finally:
+        if group.exists():
+            group.rmdir()
+
+
 def test_what_a_killed_monitor_left_goes_also_where_lxc_had_to_take_another_name(box: Box) -> None:
     name = box.make()
     root = Path("/sys/fs/cgroup")

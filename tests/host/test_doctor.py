@@ -84,6 +84,7 @@ def test_a_missing_id_map_is_a_warning_with_the_command(
     layout: Layout, wire: str, subnet: IPv4Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idmap, "_FILES", (Path("/nothing"),))
+    monkeypatch.setattr(idmap.shutil, "which", lambda program: f"/usr/bin/{program}")
 
     finding = examine(layout, wire, subnet)["Id map"]
 

@@ -16,9 +16,10 @@ from tests.support.recorder import KeepingRecorder
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """Files in place of the machine's own; usermod is told apart by what it is asked."""
+    """Files in place of the machine's own, which has newuidmap."""
     paths = tmp_path / "subuid", tmp_path / "subgid"
     monkeypatch.setattr(idmap, "_FILES", paths)
+    monkeypatch.setattr(idmap.shutil, "which", lambda program: f"/usr/bin/{program}")
     return paths
 
 
@@ -72,7 +73,7 @@ class Elsewhere(Runner):
         return super().run([argv[0], "--prefix", self._root, *argv[1:]], **options)
 
 
-def test_what_is_missing_is_given_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_missing_is_given_once(files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")

@@ -89,6 +89,20 @@ def test_nobody_can_take_the_place_of_a_monitor_that_ends_meanwhile(box: Box) ->
     box.lxc.stop(name, timeout_s=5)
 
 
+def test_a_copy_of_our_own_is_no_monitor(box: Box) -> None:
+    name = box.make()
+    box.lxc.start(name, timeout_s=30)
+    with command_socket.held(box.layout, name):
+        monitor = monitors.find(box.layout, name)
+        assert monitor is not None
+        os.kill(monitor, signal.SIGKILL)
+        with monitors.watching(monitor) as watched:
+            assert monitors.has_ended(watched, 5)
+        with pytest.raises(command_socket.NotListening), command_socket.held(box.layout, name):
+            pass
+    box.lxc.stop(name, timeout_s=5)
+
+
 def test_a_tool_whose_monitor_ends_is_not_waited_for(box: Box) -> None:
     name = box.make()
     box.lxc.start(name, timeout_s=30)

@@ -32,6 +32,7 @@ def replace(path: Path, content: bytes, *, mode: int, uid: int = 0, gid: int = 0
             os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
+        # Whatever it was, it is passed on: only the half-written file goes.
         temporary.unlink(missing_ok=True)
         raise
 

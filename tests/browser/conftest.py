@@ -120,9 +120,15 @@ def open_session(browser: Browser, stack: Stack, request: pytest.FixtureRequest)
 
 
 @pytest.fixture
-def page(open_session: Any) -> Page:
+def session(open_session: Any) -> Session:
+    """The browser that `page` is in."""
+    session: Session = open_session()
+    return session
+
+
+@pytest.fixture
+def page(session: Session) -> Page:
     """A page of a signed-in administrator."""
-    session = open_session()
-    page: Page = session.page()
+    page = session.page()
     session.sign_in(page)
     return page

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import Session
 from tests.support import lxc
 from tests.support.stack import Stack
 
@@ -152,29 +153,27 @@ def test_light_and_dark_are_chosen_and_kept(page: Page) -> None:
         expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
 
 
-def test_a_lost_answer_is_told(open_session: Any, stack: Stack) -> None:
+@pytest.fixture
+def stopped(page: Page, stack: Stack) -> Page:
+    """The page of a container that can be started."""
     stack.add("web")
-    session = open_session()
-    page: Page = session.page()
-    session.sign_in(page)
     page.goto("/containers/web/")
-    page.get_by_role("link", name="Start…").first.click()
-    page.route("**/containers/web/start/", lambda route: route.abort())
-    page.get_by_role("dialog").get_by_role("button", name="Start web").click()
-    expect(page.locator("#notices")).to_contain_text("answer got lost")
-    expect(page.get_by_role("dialog")).to_be_hidden()
+    return page
+
+
+def test_a_lost_answer_is_told(stopped: Page, session: Session) -> None:
+    stopped.get_by_role("link", name="Start…").first.click()
+    stopped.route("**/containers/web/start/", lambda route: route.abort())
+    stopped.get_by_role("dialog").get_by_role("button", name="Start web").click()
+    expect(stopped.locator("#notices")).to_contain_text("answer got lost")
+    expect(stopped.get_by_role("dialog")).to_be_hidden()
     session.forgive_network_errors()
 
 
-def test_a_dialog_whose_answer_got_lost_is_asked_for_again(open_session: Any, stack: Stack) -> None:
-    stack.add("web")
-    session = open_session()
-    page: Page = session.page()
-    session.sign_in(page)
-    page.goto("/containers/web/")
-    page.route("**/containers/web/start/", lambda route: route.abort(), times=1)
-    page.get_by_role("link", name="Start…").first.click()
-    expect(page.get_by_role("dialog").get_by_role("button", name="Start web")).to_be_visible()
+def test_a_dialog_whose_answer_got_lost_is_asked_for_again(stopped: Page, session: Session) -> None:
+    stopped.route("**/containers/web/start/", lambda route: route.abort(), times=1)
+    stopped.get_by_role("link", name="Start…").first.click()
+    expect(stopped.get_by_role("dialog").get_by_role("button", name="Start web")).to_be_visible()
     session.forgive_network_errors()
 
 

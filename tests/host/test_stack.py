@@ -140,8 +140,10 @@ import os; os._exit(0)
 """
     child = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     try:
-        with process(f"import pathlib\nfrom containers.host import stack\nstack.lock([pathlib.Path({str(file)!r})])"):
-            pass
+        with process(
+            f"import pathlib\nfrom containers.host import stack\nstack.lock([pathlib.Path({str(file)!r})])"
+        ) as next_holder:
+            assert file.read_text() == f"{next_holder.pid}\n"
     finally:
         os.kill(child, 9)
 
@@ -207,8 +209,3 @@ def test_missing_lxc_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match=r"LXC is not installed.*make setup"):
         stack.require_lxc()
-
-
-def test_root_with_lxc_passes() -> None:
-    stack.require_root()
-    stack.require_lxc()

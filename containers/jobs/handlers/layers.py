@@ -69,6 +69,7 @@ class LayerImportHandler(LayerHandler):
         try:
             super().run()
         except BaseException:
+            # Whatever it was, it is passed on: only the announcement goes.
             self.rows().filter(is_available=False).delete()
             raise
         finally:

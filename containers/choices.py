@@ -114,3 +114,15 @@ class Cancel(TextChoices):
 class MountKind(TextChoices):
     DIRECTORY = "directory", _("Directory")
     FILE = "file", _("File")
+
+
+class LayerSource(TextChoices):
+    """How a layer came to be."""
+
+    IMPORT = "import", _("Imported")
+    OCI = "oci", _("From an OCI image")
+    BOOTSTRAP = "bootstrap", _("Base system")
+    BUILD = "build", _("Built")
+    COMMIT = "commit", _("Kept from a container")
+    FETCH = "fetch", _("From a repository")
+    DEMO = "demo", _("Demo")

@@ -141,6 +141,9 @@ Depends = Annotated[tuple[ContainerName, ...], BeforeValidator(_as_tuple), _at_m
 Layers = Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), _at_most(MAX_LAYERS), AfterValidator(_some_layers)]
 Mounts = Annotated[dict[VolumeName, MountTarget], _at_most(MAX_MOUNTS), AfterValidator(_disjoint)]
 Env = Annotated[dict[EnvKey, EnvValue], _at_most(MAX_ENV)]
+InitCommand = Annotated[str, AfterValidator(_init_command)]
+WorkingDirectory = Annotated[str, AfterValidator(_working_directory)]
+ReadyCommand = Annotated[str, AfterValidator(_ready_command)]
 
 
 class Definition(Value):
@@ -153,9 +156,9 @@ class Definition(Value):
     env: Env = {}
     uid: MappedId | None = None
     gid: MappedId | None = None
-    cmd: Annotated[str, AfterValidator(_init_command)] | None = None
-    cwd: Annotated[str, AfterValidator(_working_directory)] | None = None
-    ready: Annotated[str, AfterValidator(_ready_command)] | None = None
+    cmd: InitCommand | None = None
+    cwd: WorkingDirectory | None = None
+    ready: ReadyCommand | None = None
     halt: Annotated[str, AfterValidator(names.signal_name)] | None = None
 
     @classmethod

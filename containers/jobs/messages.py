@@ -11,6 +11,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from containers.choices import StepState
+from containers.domain.image import Defaults, ImageRef
 from containers.host.facts import Look
 
 
@@ -115,10 +116,21 @@ class Destroyed(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class LayerMade(Message):
-    """A layer is in its place."""
+    """A layer is in its place. `digest` is empty where nobody has computed it."""
 
     layer: str
     size_bytes: int
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageMade(Message):
+    """All layers of an image are in their place, the lowest first."""
+
+    image: ImageRef
+    layers: tuple[str, ...]
+    defaults: Defaults
+    origin: str = ""
 
 
 class Mailbox(queue.SimpleQueue[Message]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from containers.models.audit import Event
 from containers.models.container import Container, Dependency, EnvironmentVariable, LayerUse, Mount, Revision
 from containers.models.host import Host
-from containers.models.image import Layer
+from containers.models.image import Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
 from containers.models.job import Command, Job, JobContainer, Line, Step
 from containers.models.token import ApiToken
 
@@ -17,12 +17,17 @@ __all__ = [
     "EnvironmentVariable",
     "Event",
     "Host",
+    "Image",
+    "ImageLayer",
     "Job",
     "JobContainer",
     "Layer",
     "LayerUse",
     "Line",
     "Mount",
+    "Recipe",
+    "RecipeFile",
+    "Repository",
     "Revision",
     "Step",
 ]

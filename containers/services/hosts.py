@@ -8,9 +8,10 @@ from typing import Final
 from django.conf import settings
 
 from containers.domain import names
-from containers.errors import NotFound
-from containers.models import Container, Host, Job, Layer
-from containers.querysets import ContainerQuerySet, JobQuerySet, LayerQuerySet
+from containers.domain.image import ImageRef
+from containers.errors import InvalidRequest, NotFound
+from containers.models import Container, Host, Image, Job, Layer
+from containers.querysets import ContainerQuerySet, ImageQuerySet, JobQuerySet, LayerQuerySet
 
 # What both databases hold as a key; more would be an error of theirs, not an answer.
 MAX_ID: Final = 2**63 - 1
@@ -40,6 +41,11 @@ def layers() -> LayerQuerySet:
     return Layer.objects.filter(host__name=settings.HOST)
 
 
+def images() -> ImageQuerySet:
+    """Return the images of this host."""
+    return Image.objects.filter(host__name=settings.HOST)
+
+
 def jobs() -> JobQuerySet:
     """Return the jobs of this host."""
     return Job.objects.filter(host__name=settings.HOST)
@@ -61,6 +67,15 @@ def get_layer(name: str, rows: LayerQuerySet | None = None) -> Layer:
     return found
 
 
+def get_image(text: str, rows: ImageQuerySet | None = None) -> Image:
+    """Return the image NAME:VERSION, or the newest version of NAME, from `rows` if given. Raises NotFound."""
+    name, _, version = text.partition(":")
+    found = (images() if rows is None else rows).filter(name=name).order_by("-updated_at", "-pk")
+    if is_name(ImageRef.parse, text) and (image := (found.filter(version=version) if version else found).first()):
+        return image
+    raise NotFound(f"There is no image {text[:127]!r}")
+
+
 def get_job(job_id: int, rows: JobQuerySet | None = None) -> Job:
     """Return the job of that id, from `rows` if given. Raises NotFound."""
     found = (jobs() if rows is None else rows).filter(pk=job_id).first() if 0 < job_id <= MAX_ID else None
@@ -69,11 +84,11 @@ def get_job(job_id: int, rows: JobQuerySet | None = None) -> Job:
     return found
 
 
-def is_name(rule: Callable[[str], str], text: str) -> bool:
+def is_name(rule: Callable[[str], object], text: str) -> bool:
     """Return whether `rule`, one of `domain.names`, takes `text`."""
     # What is no name is not looked up: PostgreSQL refuses NUL, SQLite half a surrogate pair.
     try:
         rule(text)
-    except ValueError:
+    except (ValueError, InvalidRequest):
         return False
     return True

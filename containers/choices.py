@@ -80,6 +80,11 @@ class Operation(TextChoices):
     DEMO = states.Operation.DEMO.value, _("Make demo")
 
 
+def operations() -> list[tuple[str, str]]:
+    """What a job's row may hold. A function, so that a further operation is no change of the database's form."""
+    return [(operation.value, str(operation.label)) for operation in Operation]
+
+
 # What `plan` answers for and `bulk` accepts: the operations on containers that exist.
 CONTAINER_OPERATIONS: Final = (
     Operation.START,

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
-from containers.choices import ACTIVE_JOB_STATES, ENDED_JOB_STATES, Cancel, JobState, Operation, StepState, Via
+from containers.choices import ACTIVE_JOB_STATES, ENDED_JOB_STATES, Cancel, JobState, StepState, Via, operations
 from containers.models.host import Host
 from containers.querysets import JobQuerySet
 
@@ -15,7 +15,7 @@ __all__ = ["Command", "Job", "JobContainer", "Line", "Step"]
 
 class Job(models.Model):
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="jobs")
-    operation = models.CharField(max_length=20, choices=Operation)
+    operation = models.CharField(max_length=20, choices=operations)
     # Names: of containers, or of the layer that a layer job is about.
     targets = models.JSONField(default=list)
     inputs = models.JSONField(default=dict)

@@ -77,6 +77,7 @@ class Operation(TextChoices):
     NETWORK = states.Operation.NETWORK.value, _("Set up network")
     LAYER_IMPORT = states.Operation.LAYER_IMPORT.value, _("Import layer")
     LAYER_REMOVE = states.Operation.LAYER_REMOVE.value, _("Remove layer")
+    IMAGE_REMOVE = states.Operation.IMAGE_REMOVE.value, _("Remove image")
     DEMO = states.Operation.DEMO.value, _("Make demo")
 
 

@@ -20,7 +20,7 @@ from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest
 from containers.models import Container
-from containers.services import configs, containers, hosts, logs, operations
+from containers.services import configs, containers, hosts, images, logs, operations
 
 router = Router(tags=["containers"])
 
@@ -51,8 +51,8 @@ def list_containers(request: ApiRequest, filters: Query[ContainerFilter]) -> dic
 
 @router.post("/containers/", auth=OPERATE, response={201: schemas.ContainerOut, **ERRORS})
 def create_container(request: ApiRequest, payload: Body[schemas.NewContainer]) -> HttpResponse:
-    """Define a container and queue the job that makes its directories, which `job` names."""
-    spec = ContainerSpec.parse(payload, idmap_size=settings.IDMAP_SIZE)
+    """Define a container, from scratch or from an `image`, and queue the job that makes its directories, which `job` names."""
+    spec = ContainerSpec.parse(images.filled_in(payload), idmap_size=settings.IDMAP_SIZE)
     row, _job = containers.create_container(actor_of(request), spec)
     location = f"/api/v1/containers/{row.name}/"
     return JsonResponse(exports.container(get_container(row.name)), status=201, headers={"Location": location})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from containers.models import Command, Container, Job, Layer, Line, Revision, Step
+from containers.models import Command, Container, Image, Job, Layer, Line, Revision, Step
+from containers.services import images as service
 from containers.services import specs
 
 
@@ -79,11 +81,32 @@ def line(row: Line) -> dict[str, Any]:
 
 
 def layer(row: Layer) -> dict[str, Any]:
-    """Return a layer; load `uses__container` first."""
+    """Return a layer; load `with_users()` first."""
     return {
         "name": row.name,
         "available": row.is_available,
         "size": row.size_bytes,
+        "digest": row.digest or None,
+        "source": row.source,
+        "origin": row.origin,
         "used_by": sorted(use.container.name for use in row.uses.all()),
+        "images": sorted(str(use.image) for use in row.image_uses.all()),
         "created_at": row.created_at,
+    }
+
+
+def images(rows: Collection[Image]) -> list[dict[str, Any]]:
+    """Return images; load `with_layers()` first. One query for who stands on them."""
+    used_by = service.used_by(rows)
+    return [_image(row, used_by[row.pk]) for row in rows]
+
+
+def _image(row: Image, used_by: list[str]) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "version": row.version,
+        "layers": service.layer_names(row),
+        "defaults": row.defaults,
+        "size": service.size(row),
+        "used_by": used_by,
     }

@@ -51,12 +51,12 @@ _BODIES: Final = {
 
 
 def _rows() -> LayerQuerySet:
-    return hosts.layers().prefetch_related("uses__container")
+    return hosts.layers().with_users()
 
 
 @router.get("/layers/", auth=VIEW, response={200: schemas.LayerPage, **ERRORS})
 def list_layers(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
-    """List layers by name, with the containers that use them."""
+    """List layers by name, with the containers and images that use them."""
     return paginate(request, _rows(), filters.page, exports.layer)
 
 
@@ -86,6 +86,6 @@ def show_layer(request: ApiRequest, name: str) -> dict[str, Any]:
 
 @router.delete("/layers/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
 def remove_layer(request: ApiRequest, name: str) -> HttpResponse:
-    """Remove a layer that no container uses."""
+    """Remove a layer that no container and no image uses."""
     layer = hosts.get_layer(name, hosts.layers().select_related("host"))
     return accepted(layers.request_remove(actor_of(request), layer))

@@ -25,11 +25,18 @@ class Paged(Schema):
 
 def paginate(request: HttpRequest, rows: QuerySet[Row], number: int, export: Callable[[Row], Any]) -> dict[str, Any]:
     """Return one page of `rows`; two queries beside those of `export`. Raises NotFound beyond the last."""
+    return paginate_together(request, rows, number, lambda shown: [export(row) for row in shown])
+
+
+def paginate_together(
+    request: HttpRequest, rows: QuerySet[Row], number: int, export: Callable[[list[Row]], list[Any]]
+) -> dict[str, Any]:
+    """The same where the rows of a page are read and exported together."""
     count = rows.count()
     first = (number - 1) * PAGE_SIZE
     if first >= count and number > 1:
         raise NotFound(f"The last page is {max(1, -(-count // PAGE_SIZE))}")
-    results = [export(row) for row in rows[first : first + PAGE_SIZE]] if count else []
+    results = export(list(rows[first : first + PAGE_SIZE])) if count else []
     return {"count": count, "next": _next(request, number, count), "results": results}
 
 

@@ -9,8 +9,9 @@ from ninja import Schema
 from pydantic import ConfigDict, Field
 
 from containers.api.documented import Documented
-from containers.choices import ContainerState, JobState, Operation, StepState, Via
+from containers.choices import ContainerState, JobState, LayerSource, Operation, StepState, Via
 from containers.domain.definition import Definition
+from containers.domain.image import Defaults
 from containers.domain.limits import Limits, Timeouts
 from containers.domain.spec import ContainerSpec
 from containers.domain.values import Value
@@ -38,7 +39,19 @@ class ContainerChanges(Value):
     revision: Annotated[int, Field(description="Refuse with 409 if the container has another revision by now")] | None = None
 
 
-NewContainer = Annotated[Any, Documented(ContainerSpec)]
+class ContainerToMake(ContainerSpec):
+    """A container to make. With an `image`, the definition has no `layers`."""
+
+    image: Annotated[
+        str | None,
+        Field(
+            description="NAME (its newest version) or NAME:VERSION. Gives the definition its layers, and defaults for the keys"
+            " that it does not have itself; `env` is merged key by key"
+        ),
+    ] = None
+
+
+NewContainer = Annotated[Any, Documented(ContainerToMake)]
 Changes = Annotated[Any, Documented(ContainerChanges)]
 
 
@@ -129,8 +142,21 @@ class LayerOut(Schema):
     name: str
     available: bool
     size: int | None
+    digest: Annotated[str | None, Field(description="SHA-256 of its uncompressed tar stream, an OCI DiffID")]
+    source: LayerSource
+    origin: str
     used_by: list[str]
+    images: list[str]
     created_at: datetime.datetime
+
+
+class ImageOut(Schema):
+    name: str
+    version: str
+    layers: Annotated[list[str], Field(description="The lowest first")]
+    defaults: Annotated[dict[str, Any], Documented(Defaults)]
+    size: int
+    used_by: list[str]
 
 
 class PlanStepOut(Schema):
@@ -175,6 +201,12 @@ class LayerPage(Schema):
     count: int
     next: str | None
     results: list[LayerOut]
+
+
+class ImagePage(Schema):
+    count: int
+    next: str | None
+    results: list[ImageOut]
 
 
 class ErrorItem(Schema):

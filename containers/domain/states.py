@@ -39,4 +39,5 @@ class Operation(StrEnum):
     NETWORK = "network"
     LAYER_IMPORT = "layer-import"
     LAYER_REMOVE = "layer-remove"
+    IMAGE_REMOVE = "image-remove"
     DEMO = "demo"

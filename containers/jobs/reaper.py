@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import redis
 from django.conf import settings
@@ -21,6 +22,8 @@ from containers.services.actor import Actor
 logger = logging.getLogger(__name__)
 
 SYSTEM = Actor(None, Via.SYSTEM, None)
+# What is done by doing it once more, whatever was done already.
+GOES_ON: Final = frozenset({Operation.IMAGE_REMOVE})
 
 
 def reap(host: Host) -> list[Job]:
@@ -57,10 +60,15 @@ def break_off(job: Job, state: JobState, reason: str, error: str = "") -> None:
 
 
 def _queue_tidy(job: Job) -> None:
+    """Queue what brings order after a job, whatever stands in its row: the handler judges it again."""
+    targets = [name for name in job.targets if isinstance(name, str)] if isinstance(job.targets, list) else []
+    inputs = job.inputs if isinstance(job.inputs, dict) else {}
     if job.operation in (Operation.LAYER_IMPORT, Operation.LAYER_REMOVE) and job.via != Via.SYSTEM:
         # The layer of an import, if it got as far as to be there, was never announced; a removal goes on where it ended.
-        layers = [name for name in job.targets if isinstance(name, str)] if isinstance(job.targets, list) else []
-        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, layers, {})
+        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, targets, {})
+        return
+    if job.operation in GOES_ON and job.via != Via.SYSTEM:
+        jobs.queue(SYSTEM, Operation(job.operation), targets, inputs)
         return
     touched = job.containers.values_list("name", flat=True)
     names = sorted(Container.objects.filter(host=job.host_id, name__in=touched).values_list("name", flat=True))

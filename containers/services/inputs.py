@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from containers.domain import names
+from containers.domain.definition import MAX_LAYERS
 from containers.domain.states import Operation
 from containers.domain.text import MAX_COMMAND, MAX_PATH, check_text
 from containers.domain.values import Value
@@ -123,6 +124,12 @@ class LayerImportInputs(Inputs):
         return self
 
 
+class ImageRemoveInputs(Inputs):
+    """The layers that the image had: those that nothing else uses go with it, also when the image is gone already."""
+
+    layers: Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_LAYERS)] = ()
+
+
 class TidyInputs(Inputs):
     """The lost job after which its containers are looked at again."""
 
@@ -140,6 +147,7 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.EXECUTE: ExecuteInputs,
     Operation.DESTROY: DestroyInputs,
     Operation.LAYER_IMPORT: LayerImportInputs,
+    Operation.IMAGE_REMOVE: ImageRemoveInputs,
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,
 }

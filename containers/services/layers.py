@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.db import transaction
 from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
-from containers.models import Job, Layer, LayerUse
+from containers.models import Image, ImageLayer, Job, Layer, LayerUse
 from containers.services import access, audit, hosts, inputs
 from containers.services.actor import Actor
 from containers.services.queue import queue
@@ -65,14 +66,26 @@ def repeat_import(actor: Actor, job: Job) -> Job:
 
 
 def request_remove(actor: Actor, layer: Layer) -> Job:
-    """Queue the removal of a layer. Raises Conflict naming the containers that use it."""
+    """Queue the removal of a layer. Raises Conflict naming the containers and images that use it."""
     access.require(actor, "operate")
-    uses = LayerUse.objects.filter(layer=layer).order_by("container__name")
-    if users := list(uses.values_list("container__name", flat=True)):
-        raise Conflict(f"The layer {layer.name} is used by {', '.join(users)}")
+    if names := users([layer])[layer.pk]:
+        raise Conflict(f"The layer {layer.name} is used by {', '.join(names)}")
     job = queue(actor, Operation.LAYER_REMOVE, [layer.name], {}, host=layer.host)
     audit.record(actor, "layer.remove", layer.name, {}, job)
     return job
+
+
+def users(rows: Collection[Layer], *, besides: Image | None = None) -> dict[int, list[str]]:
+    """Return who uses each layer, by its key: containers by name, then images but `besides`; two queries."""
+    found: dict[int, list[str]] = {row.pk: [] for row in rows}
+    uses = LayerUse.objects.filter(layer__in=found).order_by("container__name")
+    for layer, name in uses.values_list("layer", "container__name"):
+        found[layer].append(name)
+    of_images = ImageLayer.objects.filter(layer__in=found).order_by("image__name", "image__version")
+    for layer, image, name, version in of_images.values_list("layer", "image", "image__name", "image__version"):
+        if besides is None or image != besides.pk:
+            found[layer].append(f"image {name}:{version}")
+    return found
 
 
 def store_upload(upload: UploadedFile[Any]) -> str:

@@ -39,6 +39,7 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.NETWORK: _("Makes the bridge, forwarding and masquerading, where they are missing."),
     Operation.LAYER_IMPORT: _("Unpacks an archive, or copies a directory, into a new layer. Reads it as hostile."),
     Operation.LAYER_REMOVE: _("Removes a layer that no container uses."),
+    Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),
     Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),
 }
 

@@ -31,13 +31,14 @@ ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS]
 
 
 def concrete(path: str) -> str:
-    kind = "base" if path.startswith("/layers/") else "web"
+    kind = {"layers": "base", "images": "spare"}.get(path.split("/")[1], "web")
     return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk))
 
 
 @pytest.fixture(autouse=True)
 def _rows() -> None:
     rows.container("web")
+    rows.image("spare:1", layers=("spare",))
 
 
 def counts() -> dict[str, int]:
@@ -63,6 +64,9 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("GET", "/containers/{name}/revisions/"),
         ("POST", "/import/"),
         ("GET", "/export/"),
+        ("GET", "/images/"),
+        ("GET", "/images/{name}/"),
+        ("DELETE", "/images/{name}/"),
         ("GET", "/layers/"),
         ("POST", "/layers/"),
         ("GET", "/layers/{name}/"),

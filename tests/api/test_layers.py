@@ -24,6 +24,9 @@ def uploads(settings: Any, tmp_path: Path) -> Path:
     return Path(settings.MEDIA_ROOT)
 
 
+NEW = {"digest": None, "source": "import", "origin": "", "used_by": [], "images": []}
+
+
 def upload(api: Api, **fields: Any) -> Any:
     return api.client.post("/api/v1/layers/", fields, headers=api.headers)
 
@@ -35,7 +38,7 @@ def test_a_layer_is_imported_from_the_server(api: Api) -> None:
     assert (job.operation, job.targets, job.inputs) == ("layer-import", ["deb"], {"path": "/srv/deb.tar"})
     body = api.get("/layers/deb/").json()
     assert body.pop("created_at")
-    assert body == {"name": "deb", "available": False, "size": None, "used_by": []}
+    assert body == {"name": "deb", "available": False, "size": None, **NEW}
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])
@@ -102,8 +105,10 @@ def test_a_taken_name_is_a_conflict(api: Api) -> None:
 def test_layers_are_listed_with_their_users(api: Api) -> None:
     rows.container("b")
     rows.container("a")
+    rows.image("debian:12", layers=("base",))
+    rows.image("debian:11", layers=("base",))
     rows.layer("top")
-    Layer.objects.filter(name="base").update(size_bytes=5)
+    Layer.objects.filter(name="base").update(size_bytes=5, digest="d" * 64, source="oci", origin="docker.io/debian")
     body = api.get("/layers/").json()
     for item in body["results"]:
         del item["created_at"]
@@ -111,8 +116,17 @@ def test_layers_are_listed_with_their_users(api: Api) -> None:
         "count": 2,
         "next": None,
         "results": [
-            {"name": "base", "available": True, "size": 5, "used_by": ["a", "b"]},
-            {"name": "top", "available": True, "size": None, "used_by": []},
+            {
+                "name": "base",
+                "available": True,
+                "size": 5,
+                "digest": "d" * 64,
+                "source": "oci",
+                "origin": "docker.io/debian",
+                "used_by": ["a", "b"],
+                "images": ["debian:11", "debian:12"],
+            },
+            {"name": "top", "available": True, "size": None, **NEW},
         ],
     }
 
@@ -122,6 +136,9 @@ def test_a_layer_is_removed_unless_used(api: Api) -> None:
     rows.layer("top")
     used = api.delete("/layers/base/")
     assert (used.status_code, used.json()["message"]) == (409, "The layer base is used by a")
+    rows.image(layers=("stacked",))
+    used = api.delete("/layers/stacked/")
+    assert (used.status_code, used.json()["message"]) == (409, "The layer stacked is used by image debian:12")
     assert api.delete("/layers/top/").status_code == 202
     assert (Job.objects.latest("id").operation, Job.objects.latest("id").targets) == ("layer-remove", ["top"])
 

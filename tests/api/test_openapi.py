@@ -71,6 +71,7 @@ def probe(app: WSGIHandler, label: str, mode: GenerationMode, check: Callable[[A
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_no_request_is_a_server_error(app: WSGIHandler, admin: User, label: str, mode: GenerationMode) -> None:
     rows.container("web")
+    rows.image("web:1", layers=("spare",))
 
     def check(case: Any, response: Any) -> None:
         case.validate_response(response, checks=CHECKS)
@@ -85,6 +86,7 @@ def test_no_request_is_a_server_error(app: WSGIHandler, admin: User, label: str,
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_request_of_the_stranger_is_refused(app: WSGIHandler, stranger: User, label: str) -> None:
     rows.container("web")
+    rows.image("web:1", layers=("spare",))
 
     def check(case: Any, response: Any) -> None:
         assert response.status_code in (403, 404)

@@ -8,9 +8,10 @@ from django.conf import settings
 from django.contrib.auth.models import Permission, User
 
 from containers.choices import ContainerState, JobState, Via
+from containers.domain.image import Defaults, ImageRef
 from containers.domain.spec import ContainerSpec
-from containers.models import Container, Host, Job, Layer
-from containers.services import containers, hosts
+from containers.models import Container, Host, Image, Job, Layer
+from containers.services import containers, hosts, images
 from containers.services.actor import Actor
 
 ROOT = Actor(None, Via.CLI, None, "root")
@@ -22,6 +23,13 @@ def host() -> Host:
 
 def layer(name: str = "base", *, available: bool = True) -> Layer:
     return Layer.objects.get_or_create(host=host(), name=name, defaults={"is_available": available})[0]
+
+
+def image(ref: str = "debian:12", *, layers: tuple[str, ...] = ("base",), **defaults: Any) -> Image:
+    """An image of layers that are made if needed."""
+    for name in layers:
+        layer(name)
+    return images.write(host(), ImageRef.parse(ref), layers, Defaults.parse(defaults))
 
 
 def spec(name: str, *, layers: tuple[str, ...] = ("base",), **more: Any) -> ContainerSpec:

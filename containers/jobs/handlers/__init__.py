@@ -8,6 +8,7 @@ from containers.domain.states import Operation
 from containers.jobs.handlers.base import Handler
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.handlers.demo import DemoHandler
+from containers.jobs.handlers.images import ImageRemoveHandler
 from containers.jobs.handlers.layers import LayerImportHandler, LayerRemoveHandler
 from containers.jobs.handlers.network import NetworkHandler
 
@@ -31,5 +32,6 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.NETWORK: NetworkHandler,
     Operation.LAYER_IMPORT: LayerImportHandler,
     Operation.LAYER_REMOVE: LayerRemoveHandler,
+    Operation.IMAGE_REMOVE: ImageRemoveHandler,
     Operation.DEMO: DemoHandler,
 }

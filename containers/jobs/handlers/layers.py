@@ -15,8 +15,9 @@ from containers.host import imports, layers
 from containers.jobs import messages
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
-from containers.models import Layer, LayerUse
+from containers.models import Layer
 from containers.querysets import LayerQuerySet
+from containers.services import layers as service
 
 
 class LayerHandler(Handler):
@@ -113,8 +114,9 @@ class LayerRemoveHandler(LayerHandler):
         try:
             self.rows().delete()
         except ProtectedError as error:
-            users = sorted(LayerUse.objects.filter(layer__in=self.rows()).values_list("container__name", flat=True))
-            raise Conflict(f"layer {self.name()} is used by {', '.join(users)}") from error
+            layer = self.find()
+            users = service.users([layer])[layer.pk]
+            raise Conflict(f"layer {layer} is used by {', '.join(users)}") from error
         return [PlanStep(1, "", Action.REMOVE, f"layer {self.name()}", ())]
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:

@@ -40,6 +40,11 @@ def _refuse_invisible(value: str) -> None:
             raise ValueError(f"contains {what} (U+{ord(character):04X})")
 
 
+def is_visible(character: str) -> bool:
+    """Return whether a character is one that `check_text` takes."""
+    return character.isprintable() or unicodedata.category(character) not in _REFUSED
+
+
 def shown(value: str, *, max_length: int = 60) -> str:
     """Return `value` fit for a message: short, on one line, every invisible character written as its number."""
     short = value if len(value) <= max_length else f"{value[:max_length]}…"
@@ -56,4 +61,4 @@ def strip_controls(text: str) -> str:
 
 
 def _printable(line: str) -> str:
-    return "".join(character for character in line if character == "\t" or unicodedata.category(character) not in _REFUSED)
+    return "".join(character for character in line if character == "\t" or is_visible(character))

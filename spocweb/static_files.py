@@ -1,17 +1,21 @@
 """Which files of the installed front-end packages are served, and how all static files are stored.
 
-A package ships much more than a page needs: each file that is served is named here, once.
+A package ships much more than a page needs: each file that is served is named here, once, and of a style sheet only what
+our own pages use.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
+from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage
+from django.utils import timezone
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 # Prefix below STATIC_URL: (directory below node_modules, files in it).
@@ -19,6 +23,33 @@ PACKAGE_FILES: Final = {
     "tabler": ("@tabler/core/dist/css", ("tabler.min.css",)),
     "htmx": ("htmx.org/dist", ("htmx.min.js",)),
 }
+# Style sheets that are cut down to what these files of ours name.
+CUT: Final = ("tabler.min.css",)
+OWN: Final = ("templates", "static/js", "containers")
+OWN_SUFFIXES: Final = frozenset({".html", ".js", ".py"})
+
+
+class PackageStorage(FileSystemStorage):
+    """A package's files as collectstatic reads them."""
+
+    def get_modified_time(self, name: str) -> datetime:
+        # What is left of it depends on our own files as well: it is always newer than what was collected before.
+        return timezone.now() if name in CUT else super().get_modified_time(name)
+
+    def _open(self, name: str, mode: str = "rb") -> Any:
+        file = super()._open(name, mode)  # type: ignore[misc]  # django-stubs leaves it out
+        if name not in CUT:
+            return file
+        with file:
+            return ContentFile(_cut(file.read()), name)
+
+
+def _cut(css: bytes) -> bytes:
+    # Imported here: collectstatic alone needs it.
+    from spocweb import stylesheet
+
+    used = stylesheet.words([Path(settings.BASE_DIR, directory) for directory in OWN], OWN_SUFFIXES)
+    return stylesheet.subset(css.decode(), used).encode()
 
 
 class PackageFinder(BaseFinder):
@@ -38,7 +69,7 @@ class PackageFinder(BaseFinder):
 
     def list(self, ignore_patterns: Any) -> Iterator[tuple[str, FileSystemStorage]]:
         for prefix, (directory, names) in PACKAGE_FILES.items():
-            storage = FileSystemStorage(location=Path(settings.NODE_MODULES, directory))
+            storage = PackageStorage(location=Path(settings.NODE_MODULES, directory))
             # Read by collectstatic: the directory that the files go into.
             storage.prefix = prefix  # type: ignore[attr-defined]
             for name in names:

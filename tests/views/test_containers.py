@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +32,10 @@ def get(client: Client, query: str = "", **more: Any) -> Element:
 
 def names(tree: Element) -> list[str]:
     return [row["id"].removeprefix("row-") for row in tree.all("tr", id=True)]
+
+
+def names_of(page: bytes) -> list[bytes]:
+    return re.findall(rb'id="row-([^"]+)"', page)
 
 
 def row(tree: Element, name: str) -> Element:
@@ -255,3 +261,37 @@ def test_more_rows_need_no_more_queries(client: Client, operator: Any, django_as
     start(operator, "d-two", d=StepState.RUNNING, **{"d-two": StepState.PENDING})
     with django_assert_max_num_queries(len(few)):
         client.get("/containers/")
+
+
+def test_pages_are_compressed_for_who_takes_it(client: Client) -> None:
+    rows.container("web")
+    plain = client.get("/containers/")
+    compressed = client.get("/containers/", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in compressed.headers["Vary"]
+    assert b'id="row-web"' in gzip.decompress(compressed.content)
+
+
+def test_a_thousand_rows_are_no_heavy_page(client: Client) -> None:
+    rows.container("web", description="A shop", autostart=True, limits={"memory_bytes": 2**28, "cpus": 1.5}, ready="true")
+    model = Container.objects.get()
+    values = {field.attname: getattr(model, field.attname) for field in Container._meta.concrete_fields if field.name != "id"}
+    now = timezone.now()
+    Container.objects.bulk_create(
+        Container(
+            **values
+            | {
+                "name": f"service-{n:03}",
+                "address": f"10.123.{n // 250}.{n % 250}",
+                "description": f"Service number {n} of this host",
+                "state": RUNNING if n % 2 else STOPPED,
+                "state_since": now - timedelta(seconds=n * n),
+            }
+        )
+        for n in range(999)
+    )
+    response = client.get("/containers/", headers={"Accept-Encoding": "gzip"})
+    assert len(names_of(gzip.decompress(response.content))) == 1_000
+    # Beside 50 kB of style sheets and scripts it has to stay below 150 kB.
+    assert len(response.content) < 100_000

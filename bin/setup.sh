@@ -17,6 +17,7 @@ readonly RUNTIME_PACKAGES=(
   redis-server # rings the worker, carries live events
   busybox-static # the demo's layer
   tar gzip bzip2 xz-utils zstd # layers from archives
+  skopeo mmdebstrap # layers from registries and from Debian's archive
 )
 readonly CHECK_PACKAGES=(shellcheck)
 readonly TEST_PACKAGES=(chromium fonts-inter fonts-dejavu-core procps)

@@ -8,18 +8,12 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+from containers.domain.amounts import UNITS, size
+
+__all__ = ["exact", "parse", "size"]
+
 _AMOUNT: Final = re.compile(r"(\d{1,18}(?:[.,]\d{1,6})?)\s*(?:([kmgt])(?:i?b)?|b)?", re.IGNORECASE | re.ASCII)
 _POWERS: Final = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-
-
-def size(value: int) -> str:
-    """Return "512 MiB", "1.5 GiB"; rounded to what fits a column."""
-    amount, unit = float(value), 0
-    while amount >= 1024 and unit < len(UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    text = f"{amount:.0f}" if unit == 0 or amount >= 100 else f"{amount:.1f}".removesuffix(".0")
-    return f"{text} {UNITS[unit]}"
 
 
 def exact(value: int) -> str:

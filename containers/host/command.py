@@ -101,14 +101,21 @@ class Runner:
         cwd: str | os.PathLike[str] = "/",
         output_cap: int = OUTPUT_CAP,
         has_partner: Callable[[], bool] = lambda: True,
+        watch: Callable[[], None] = lambda: None,
     ) -> CommandResult:
         """Run a program to its end; return how it ended and what it printed, stdout and stderr as one.
 
         `ok_codes` are the exit codes that do not raise CommandFailed, None is all of them. `stdin` is an open file
         for the program to read, `input` the content of one. `env` is added to the fixed environment. A program that is
-        about something which ends meanwhile (`has_partner`) is ended, and that is its exit code. Raises
-        CommandTimeout or Cancelled when the program's process group was ended for that reason.
+        about something which ends meanwhile (`has_partner`) is ended, and that is its exit code. `watch` is called
+        several times a second while the program runs. Raises CommandTimeout or Cancelled when the program's process
+        group was ended for that reason.
         """
+
+        def check() -> None:
+            self.check_cancelled()
+            watch()
+
         self.check_cancelled()
         words = tuple(os.fspath(word) for word in argv)
         output = Output(output_cap, secrets)
@@ -117,7 +124,7 @@ class Runner:
             try:
                 with Process(words, env=ENVIRONMENT | dict(env or {}), stdin=source, cwd=cwd) as process:
                     feed = lambda data: entry.printed(output.feed(data))  # noqa: E731
-                    entry.exit_code = process.follow(entry.began + timeout_s, feed, self.check_cancelled, has_partner)
+                    entry.exit_code = process.follow(entry.began + timeout_s, feed, check, has_partner)
             except FileNotFoundError as error:
                 entry.exit_code = NOT_FOUND
                 raise _not_found(entry, cwd) from error

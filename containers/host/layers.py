@@ -6,25 +6,38 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from containers.domain.layout import Layout
 from containers.errors import CommandFailed, CommandTimeout, Conflict, HostError, InvalidRequest
-from containers.host import busybox, files, unpack
+from containers.host import busybox, files, tarball, unpack
 from containers.host.command import Runner
 from containers.host.hook import OPEN_DIRECTORY
 from containers.host.imports import Source
+from containers.host.progress import Progress
 
 MAX_BYTES: Final = 32 << 30
+MAX_ENTRIES: Final = 2_000_000
 TIMEOUT_S: Final = 3600
 
-_UNPACK: Final = unpack.__file__
+# Our own programs: with nothing but the standard library, and only from where this code is.
+PROGRAM: Final = ("/usr/bin/python3", "-s", "-S", "-P", "-m")
 # lxc-usernsexec maps ids itself when it does not find newuidmap: see `starting`.
-_ENVIRONMENT: Final = {"PATH": "/usr/sbin:/sbin"}
+ENVIRONMENT: Final = {"PATH": "/usr/sbin:/sbin", "PYTHONPATH": os.fspath(Path(__file__).parents[2])}
+_UNPACK: Final = unpack.__name__
 # No layer's name starts with a dot.
 _UNFINISHED: Final = ".unfinished-"
 _QUICK_TIMEOUT_S: Final = 600
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a layer turned out to be: bytes of disk, and the SHA-256 of its tar stream (see `Layer.digest`)."""
+
+    size_bytes: int
+    digest: str
 
 
 def import_source(
@@ -36,36 +49,76 @@ def import_source(
     idmap_base: int,
     idmap_size: int,
     max_bytes: int = MAX_BYTES,
+    max_entries: int = MAX_ENTRIES,
     timeout_s: float = TIMEOUT_S,
-) -> int:
-    """Make a layer of a tar archive or a copy of a directory, owners shifted into the id map; return its size in bytes.
+) -> Made:
+    """Make a layer of a tar archive or a copy of a directory, owners shifted into the id map.
 
-    What is in its /dev is left out, device files elsewhere refuse the whole. Raises Conflict if the layer exists,
-    InvalidRequest with tar's reason; nothing half-made stays. Closes the source.
+    What is in its /dev is left out, device files elsewhere refuse the whole; the whiteouts of OCI layers become overlayfs'
+    own. Raises Conflict if the layer exists, InvalidRequest with tar's reason; nothing half-made stays. Closes the source.
     """
-    argv = ["/usr/bin/python3", "-I", "-S", _UNPACK, str(idmap_base), str(idmap_size), str(max_bytes)]
-    # A program cannot have a directory as its stdin; ours, which is open, is reached through /proc without its path.
-    argv += [f"/proc/{os.getpid()}/fd/{source.file}"] if source.is_directory else []
-    stdin = None if source.is_directory else source.file
-    with source, _new_layer(layout, runner, name, idmap_base=idmap_base) as path:
+    with source, new_layer(layout, runner, name, idmap_base=idmap_base) as path:
+        limits = (max_bytes, max_entries, timeout_s)
+        digest = unpack_into(path, runner, source, idmap_base=idmap_base, idmap_size=idmap_size, limits=limits)
+        if not any(path.iterdir()):
+            raise InvalidRequest(f"{source.path} is empty")
+    return Made(size(layout, runner, name), digest)
+
+
+def unpack_into(
+    path: Path,
+    runner: Runner,
+    source: Source,
+    *,
+    idmap_base: int,
+    idmap_size: int,
+    limits: tuple[int, int, float] = (MAX_BYTES, MAX_ENTRIES, TIMEOUT_S),
+) -> str:
+    """Unpack or copy an open source into a new directory, in a child that cannot leave it; return the stream's digest.
+
+    `limits` are bytes, entries and seconds. The step's note says how far it is. Raises InvalidRequest with tar's reason,
+    CommandTimeout, Cancelled; the caller removes the directory then.
+    """
+    max_bytes, max_entries, timeout_s = limits
+    with Progress(runner.recorder, source) as progress:
+        numbers = map(str, (idmap_base, idmap_size, max_bytes, max_entries))
+        argv = [*PROGRAM, _UNPACK, *numbers, progress.report_path]
+        # A program cannot have a directory as its stdin; ours, which is open, is reached through /proc without its path.
+        argv += [f"/proc/{os.getpid()}/fd/{source.file}"] if source.is_directory else []
+        stdin = None if source.is_directory else source.file
         try:
-            runner.run(argv, stdin=stdin, cwd=path, env=_ENVIRONMENT, timeout_s=timeout_s)
+            runner.run(argv, stdin=stdin, cwd=path, env=ENVIRONMENT, timeout_s=timeout_s, watch=progress.watch)
         except CommandTimeout:
             raise
         except CommandFailed as error:
             # What follows the first line are its consequences.
             reason = error.output.strip().partition("\n")[0] or error.brief
             raise InvalidRequest(f"{source.path} cannot be made a layer: {reason}", details=error.output) from error
-        if not any(path.iterdir()):
-            raise InvalidRequest(f"{source.path} is empty")
-    return size(layout, runner, name)
+        return progress.digest
 
 
-def make_busybox(layout: Layout, runner: Runner, name: str, *, idmap_base: int) -> int:
-    """Make a small layer of the host's own busybox; return its size. Raises Conflict if it exists, HostError without one."""
-    with _new_layer(layout, runner, name, idmap_base=idmap_base) as path:
+def make_busybox(layout: Layout, runner: Runner, name: str, *, idmap_base: int, idmap_size: int = 65_536) -> Made:
+    """Make a small layer of the host's own busybox. Raises Conflict if it exists, HostError without one."""
+    with new_layer(layout, runner, name, idmap_base=idmap_base) as path:
         busybox.fill(path, runner, owner=idmap_base)
-    return size(layout, runner, name)
+    return measure(layout, runner, name, idmap_base=idmap_base, idmap_size=idmap_size)
+
+
+def measure(layout: Layout, runner: Runner, name: str, *, idmap_base: int, idmap_size: int) -> Made:
+    """Look at a layer that was made in place: its size, and the digest of the one tar stream of it (`host.tarball`)."""
+    digest = tree_digest(layout.layer(name), runner, idmap_base=idmap_base, idmap_size=idmap_size)
+    return Made(size(layout, runner, name), digest)
+
+
+def tree_digest(path: Path, runner: Runner, *, idmap_base: int, idmap_size: int) -> str:
+    """Return the SHA-256 of the one tar stream of a tree with mapped owners. Raises HostError with the reason."""
+    argv = [*PROGRAM, tarball.__name__, "--digest", str(idmap_base), str(idmap_size), os.fspath(path)]
+    try:
+        return runner.run(argv, env=ENVIRONMENT, timeout_s=TIMEOUT_S).output.strip()
+    except CommandTimeout:
+        raise
+    except CommandFailed as error:
+        raise HostError(f"{path.name} cannot be read: {error.output.strip() or error.brief}") from error
 
 
 def remove(layout: Layout, runner: Runner, name: str) -> None:
@@ -109,25 +162,47 @@ def _remove_unless_locked(path: Path) -> None:
 
 
 @contextmanager
-def _new_layer(layout: Layout, runner: Runner, name: str, *, idmap_base: int) -> Iterator[Path]:
+def new_layer(layout: Layout, runner: Runner, name: str, *, idmap_base: int) -> Iterator[Path]:
     """Yield a new directory that becomes the layer when the block succeeds, and is removed when it does not."""
+    require_free(layout, name)
+    with unfinished(layout, name, idmap_base=idmap_base) as path:
+        yield path
+        sync(path, runner)
+        publish(layout, path, name)
+
+
+@contextmanager
+def unfinished(layout: Layout, name: str, *, idmap_base: int) -> Iterator[Path]:
+    """Yield a new directory on the layers' file system, of the map's root, that is removed unless it got another name.
+
+    Nobody but root of the host gets into it by its path. What a killed process left is removed by the next one.
+    """
     remove_unfinished(layout)
-    layer = layout.layer(name)
-    if os.path.lexists(layer):
-        raise Conflict(f"layer {name} exists already")
     path = layout.layers / f"{_UNFINISHED}{name}.{os.urandom(4).hex()}"
     files.make_directory(path, mode=0o755, uid=idmap_base, gid=idmap_base)
     directory = os.open(path, OPEN_DIRECTORY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
         yield path
-        runner.run(["sync", "--file-system", path], timeout_s=_QUICK_TIMEOUT_S, record=False)
-        path.rename(layer)
     except OSError as error:
-        files.remove_tree(path)
         raise HostError(f"layer {name} could not be made: {error.strerror}") from error
-    except BaseException:
-        files.remove_tree(path)
-        raise
     finally:
+        files.remove_tree(path)
         os.close(directory)
+
+
+def sync(path: Path, runner: Runner) -> None:
+    """Have the file system written, so that a layer is whole also after a power cut."""
+    runner.run(["sync", "--file-system", path], timeout_s=_QUICK_TIMEOUT_S, record=False)
+
+
+def publish(layout: Layout, path: Path, name: str) -> None:
+    """Give an unfinished directory its layer's name. Raises Conflict if there is such a layer."""
+    require_free(layout, name)
+    path.rename(layout.layer(name))
+
+
+def require_free(layout: Layout, name: str) -> None:
+    """Raise Conflict if there is something of that name."""
+    if os.path.lexists(layout.layer(name)):
+        raise Conflict(f"layer {name} exists already")

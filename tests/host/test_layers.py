@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import subprocess
@@ -54,7 +55,7 @@ def archive(path: Path, *members: Member, mode: str = "w") -> Path:
     return path
 
 
-def run_import(layout: Layout, path: Path, **options: object) -> int:
+def run_import(layout: Layout, path: Path, **options: object) -> layers.Made:
     source = imports.open_source(path, [path.parent])
     runner = options.pop("runner", Runner())
     return layers.import_source(layout, runner, source, NAME, idmap_base=IDMAP_BASE, idmap_size=IDMAP_SIZE, **options)  # type: ignore[arg-type]
@@ -80,11 +81,12 @@ TREE = (
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2", "zst"])
 def test_an_archive_becomes_a_layer_with_shifted_owners(place: Layout, tmp_path: Path, mode: str) -> None:
     path = archive(tmp_path / "some.tar", *TREE, mode=mode if mode != "zst" else "w")
+    plain = hashlib.sha256(archive(tmp_path / "plain.tar", *TREE).read_bytes()).hexdigest()
     if mode == "zst":
         subprocess.run(["zstd", "-q", "--rm", path, "-o", tmp_path / "some.tar.zst"], check=True)
         path = tmp_path / "some.tar.zst"
 
-    size = run_import(place, path)
+    made = run_import(place, path)
 
     layer = place.layer(NAME)
     assert owner(layer) == (IDMAP_BASE, IDMAP_BASE, "0o755")
@@ -94,7 +96,8 @@ def test_an_archive_becomes_a_layer_with_shifted_owners(place: Layout, tmp_path:
     assert (layer / "bin").readlink() == Path("usr/bin")
     assert (layer / "usr/bin/same").stat().st_ino == (layer / "usr/bin/su").stat().st_ino
     assert (layer / "run/fifo").is_fifo()
-    assert size >= 4096
+    assert made.size_bytes >= 4096
+    assert made.digest == plain
 
 
 def test_extended_attributes_and_capabilities_come_along(place: Layout, tmp_path: Path) -> None:
@@ -245,9 +248,9 @@ def test_a_layer_that_exists_is_not_touched(place: Layout, tmp_path: Path) -> No
 
 def slow_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An archive whose unpacking takes longer than any test."""
-    program = tmp_path / "unpack.py"
-    program.write_text("import pathlib, time\npathlib.Path('half').write_text('x')\ntime.sleep(600)\n")
-    monkeypatch.setattr(layers, "_UNPACK", str(program))
+    (tmp_path / "slow.py").write_text("import pathlib, time\npathlib.Path('half').write_text('x')\ntime.sleep(600)\n")
+    monkeypatch.setattr(layers, "_UNPACK", "slow")
+    monkeypatch.setitem(layers.ENVIRONMENT, "PYTHONPATH", str(tmp_path))
     return archive(tmp_path / "a.tar", member("x"))
 
 
@@ -272,8 +275,9 @@ import pathlib, sys
 from containers.domain.layout import Layout
 from containers.host import imports, layers
 from containers.host.command import Runner
-data, log, run, program, path = map(pathlib.Path, sys.argv[1:])
-layers._UNPACK = str(program)
+data, log, run, path = map(pathlib.Path, sys.argv[1:])
+layers._UNPACK = "slow"
+layers.ENVIRONMENT["PYTHONPATH"] = str(path.parent)
 source = imports.open_source(path, [path.parent])
 layers.import_source(Layout(data, log, run), Runner(), source, "imported", idmap_base=100000, idmap_size=65536)
 """
@@ -283,7 +287,7 @@ def test_what_a_killed_import_left_goes_with_the_next_and_what_runs_stays(
     place: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = slow_archive(tmp_path, monkeypatch)
-    argv = [sys.executable, "-c", KILLED, *map(str, (place.data_dir, place.log_dir, place.run_dir, tmp_path / "unpack.py", path))]
+    argv = [sys.executable, "-c", KILLED, *map(str, (place.data_dir, place.log_dir, place.run_dir, path))]
     with subprocess.Popen(argv) as process:
         wait_until(lambda: list(place.layers.glob(".unfinished-*/half")), "it is half done")
         layers.remove_unfinished(place)
@@ -319,7 +323,7 @@ def test_an_import_is_on_record(place: Layout, tmp_path: Path) -> None:
     run_import(place, archive(tmp_path / "a.tar", *TREE), runner=Runner(recorder))
 
     assert recorder.programs == ["python3"]
-    assert "unpack.py" in recorder.commands[0].argv[3]
+    assert "containers.host.unpack" in recorder.commands[0].argv
 
 
 def test_an_imported_layer_runs(box: Box, place: Layout, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from django.conf import settings
 
+from containers.choices import LayerSource
 from containers.domain.plan import Action, PlanStep
 from containers.domain.states import Operation
 from containers.errors import Conflict, NotFound
@@ -44,17 +45,19 @@ class DemoHandler(ContainerHandler):
         if step.action != Action.BUILD:
             super().act(step, recorder)
             return
-        runner = self.runner(recorder)
+        runner, name = self.runner(recorder), self.layer.name
+        ids = {"idmap_base": settings.IDMAP_BASE, "idmap_size": settings.IDMAP_SIZE}
         try:
-            size = layers.make_busybox(self.layout, runner, self.layer.name, idmap_base=settings.IDMAP_BASE)
+            made = layers.make_busybox(self.layout, runner, name, **ids)
         except Conflict:
             # Made by a run of this job that was lost before it could say so: a layer is there whole or not at all.
-            size = layers.size(self.layout, runner, self.layer.name)
-        recorder.tell(messages.LayerMade(step=step.number, layer=self.layer.name, size_bytes=size))
+            made = layers.measure(self.layout, runner, name, **ids)
+        recorder.tell(messages.LayerMade(step=step.number, layer=name, size_bytes=made.size_bytes, digest=made.digest))
 
     def keep(self, message: messages.Message) -> None:
         """Write that the layer is there, and all that is known of containers."""
         if isinstance(message, messages.LayerMade):
-            Layer.objects.filter(pk=self.layer.pk).update(is_available=True, size_bytes=message.size_bytes)
+            values = {"size_bytes": message.size_bytes, "digest": message.digest, "source": LayerSource.DEMO}
+            Layer.objects.filter(pk=self.layer.pk).update(is_available=True, **values)
         else:
             super().keep(message)

@@ -86,7 +86,7 @@ class LayerImportHandler(LayerHandler):
             source = imports.open_upload(self.layout, upload)
         else:
             source = imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)
-        size = layers.import_source(
+        made = layers.import_source(
             self.layout,
             self.runner(recorder),
             source,
@@ -94,13 +94,14 @@ class LayerImportHandler(LayerHandler):
             idmap_base=settings.IDMAP_BASE,
             idmap_size=settings.IDMAP_SIZE,
         )
-        recorder.tell(messages.LayerMade(step=step.number, layer=self.layer.name, size_bytes=size))
+        name = self.layer.name
+        recorder.tell(messages.LayerMade(step=step.number, layer=name, size_bytes=made.size_bytes, digest=made.digest))
 
     def keep(self, message: messages.Message) -> None:
         """Write that the layer is there."""
         if isinstance(message, messages.LayerMade):
             rows = Layer.objects.filter(host=self.job.host_id, name=message.layer)
-            rows.update(is_available=True, size_bytes=message.size_bytes)
+            rows.update(is_available=True, size_bytes=message.size_bytes, digest=message.digest)
 
 
 class LayerRemoveHandler(LayerHandler):

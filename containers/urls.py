@@ -15,6 +15,7 @@ from containers.views import (
     containers,
     definition,
     history,
+    images,
     jobs,
     layers,
     operations,
@@ -38,6 +39,12 @@ class NameConverter:
 
 class LayerConverter(NameConverter):
     regex = "[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"
+
+
+class VersionConverter(NameConverter):
+    """An image's version."""
+
+    regex = "[A-Za-z0-9](?:[A-Za-z0-9._+~-]{0,61}[A-Za-z0-9])?"
 
 
 class OperationConverter:
@@ -66,6 +73,7 @@ class NumberConverter:
 
 register_converter(NameConverter, "container")
 register_converter(LayerConverter, "layer")
+register_converter(VersionConverter, "version")
 register_converter(OperationConverter, "operation")
 register_converter(NumberConverter, "number")
 
@@ -107,8 +115,15 @@ job_urls: Final = [
     path("jobs/<number:number>/retry/", jobs.retry, name="job-retry"),
 ]
 
+image_urls: Final = [
+    path("images/", images.image_list, name="image-list"),
+    path("images/<layer:name>/<version:version>/", images.image_detail, name="image-detail"),
+    path("images/<layer:name>/<version:version>/remove/", images.remove, name="image-remove"),
+]
+
 layer_urls: Final = [
     path("layers/", layers.layer_list, name="layer-list"),
+    path("layers/<layer:name>/", layers.layer_detail, name="layer-detail"),
     path("layers/<layer:name>/remove/", layers.remove, name="layer-remove"),
 ]
 
@@ -119,5 +134,6 @@ urlpatterns = [
     *account_urls,
     *container_urls,
     *job_urls,
+    *image_urls,
     *layer_urls,
 ]

@@ -72,11 +72,19 @@ class ContainerForm(forms.Form):
     # The revision that was edited: somebody else may have saved since.
     revision = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
 
-    def __init__(self, data: QueryDict | None = None, *, saved: Mapping[str, Any] | None = None, revision: int = 0) -> None:
-        """`saved` is the JSON form of the container as it is; None for one that is to be made."""
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        saved: Mapping[str, Any] | None = None,
+        revision: int = 0,
+        start: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`saved` is the JSON form of the container as it is; None for one that is to be made, which begins as `start`."""
         self.saved = saved or {}
-        super().__init__(data, initial={**_initial(self.saved), "revision": revision})
-        self.rows = Rows.of_post(data) if data is not None else Rows.of_definition(self.saved.get("definition", {}))
+        self._start = start or self.saved
+        super().__init__(data, initial={**_initial(self._start), "revision": revision})
+        self.rows = Rows.of_post(data) if data is not None else Rows.of_definition(self._start.get("definition", {}))
         self.row_errors: dict[str, list[FieldError]] = {part: [] for part in ROW_PARTS}
         if saved is not None:
             del self.fields["name"]
@@ -92,7 +100,7 @@ class ContainerForm(forms.Form):
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form of what was typed, right or wrong, defaults and the name left out."""
         if not self.is_bound:
-            return {"definition": {}} | {key: value for key, value in self.saved.items() if key != "name"}
+            return {"definition": {}} | {key: value for key, value in self._start.items() if key != "name"}
         result: dict[str, Any] = {"definition": dict(self.rows.to_definition()), "limits": {}, "timeouts": {}}
         for name, path in PATHS.items():
             value = self._typed(name)

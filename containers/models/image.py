@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.urls import reverse
 
 from containers.choices import LayerSource
 from containers.domain.image import Defaults, ImageRef
@@ -39,6 +40,14 @@ class Layer(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("layer-detail", args=[self.name])
+
+    @property
+    def user_count(self) -> int:
+        """How many containers and images use it; load `with_users()` first."""
+        return len(self.uses.all()) + len(self.image_uses.all())
+
 
 class Image(models.Model):
     """An ordered stack of layers with defaults for the definitions made from it."""
@@ -61,6 +70,9 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return str(self.ref)
+
+    def get_absolute_url(self) -> str:
+        return reverse("image-detail", args=[self.name, self.version])
 
     @property
     def ref(self) -> ImageRef:

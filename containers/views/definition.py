@@ -18,8 +18,8 @@ from containers.domain.spec import ContainerSpec
 from containers.errors import Conflict, InvalidRequest, SpocError
 from containers.forms.actions import CloneForm
 from containers.forms.container import ContainerForm
-from containers.models import Container
-from containers.services import containers, specs
+from containers.models import Container, Image
+from containers.services import containers, hosts, images, specs
 from containers.views.access import Request, actor_of, get_container, require
 from containers.views.editor import Editor
 from containers.views.page import ContainerPage
@@ -29,11 +29,12 @@ from containers.views.page import ContainerPage
 @login_required
 def create(request: Request) -> HttpResponse:
     require(request, "operate")
-    form = ContainerForm(_data(request))
+    image = _image(request)
+    form = ContainerForm(_data(request), start={"definition": images.base_of(image)} if image else None)
     container = _save(form, partial(_create, request))
     if container is not None:
         return _saved(request, container)
-    context = {"section": "containers", "editor": Editor(form)}
+    context = {"section": "containers", "editor": Editor(form), "image": image}
     return render(request, "containers/create.html", context, status=_status(form))
 
 
@@ -77,6 +78,12 @@ def clone(request: Request, name: str) -> HttpResponse:
             return redirect(made)
     page = ContainerPage.load(request, container, "")
     return render(request, "containers/clone.html", page.context | {"form": form}, status=422 if form.errors else 200)
+
+
+def _image(request: Request) -> Image | None:
+    """Return the image that the form begins with, if the address names one. Raises NotFound."""
+    text = request.GET.get("image", "")
+    return hosts.get_image(text, hosts.images().with_layers()) if text else None
 
 
 def _data(request: Request) -> QueryDict | None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Prefetch
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.layers import LayerForm
-from containers.models import Job, LayerUse
+from containers.models import Job
 from containers.services import hosts
 from containers.services import layers as service
 from containers.views.access import Request, actor_of, get_layer, require
+
+PAGE_SIZE: Final = 200
 
 
 @require_http_methods(["GET", "POST"])
@@ -27,9 +31,16 @@ def layer_list(request: Request) -> HttpResponse:
         job = _import(request, form)
         if job is not None:
             return redirect(job)
-    uses = Prefetch("uses", LayerUse.objects.select_related("container").order_by("container__name"))
-    context = {"section": "layers", "layers": hosts.layers().prefetch_related(uses), "form": form, "dirs": settings.IMPORT_DIRS}
+    page = Paginator(hosts.layers().with_users(), PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {"section": "layers", "layers": page.object_list, "page": page, "form": form, "dirs": settings.IMPORT_DIRS}
     return render(request, "layers/list.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@login_required
+def layer_detail(request: Request, name: str) -> HttpResponse:
+    layer = get_layer(request, name, "view", hosts.layers().with_users())
+    return render(request, "layers/detail.html", {"section": "layers", "layer": layer})
 
 
 @require_POST

@@ -34,7 +34,10 @@ READING = {
     "job-list",
     "job-detail",
     "job-record",
+    "image-list",
+    "image-detail",
     "layer-list",
+    "layer-detail",
     "operations",
     "strip",
 }
@@ -45,6 +48,7 @@ POST_ONLY = {
     "container-restore",
     "job-cancel",
     "job-retry",
+    "image-remove",
     "layer-remove",
 }
 NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
@@ -60,6 +64,9 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "job-record": [job],
         "job-cancel": [job],
         "job-retry": [job],
+        "image-detail": [layer, "1"],
+        "image-remove": [layer, "1"],
+        "layer-detail": [layer],
         "layer-remove": [layer],
     }
     plain = [container] if name.startswith("container-") and name not in PLAIN else []
@@ -72,6 +79,7 @@ PLAIN = {"container-list", "container-create", "container-create-preview", "cont
 @pytest.fixture(autouse=True)
 def _rows() -> None:
     rows.layer("spare")
+    rows.image("spare:1", layers=("of-image",))
     rows.container("web")
 
 

@@ -38,13 +38,14 @@ def test_a_layer_is_shown_with_size_and_users(client: Client) -> None:
     Layer.objects.filter(pk=rows.layer("base").pk).update(size_bytes=224 * 2**20)
     rows.layer("new", available=False)
     rows.container("web")
+    rows.image("debian:12", layers=("base",))
     tree = page(client)
     base, new = tree.one(id="layer-base"), tree.one(id="layer-new")
     assert "224 MiB" in base.text
     assert "Ready for use" in base.text
-    assert [link["href"] for link in base.all("a")] == ["/containers/web/"]
+    assert [link["href"] for link in base.all("a")] == ["/layers/base/", "/containers/web/", "/images/debian/12/"]
     assert base.all("form") == []
-    assert "Being imported" in new.text
+    assert "Being made" in new.text
     assert new.one("form")["action"] == "/layers/new/remove/"
 
 
@@ -120,6 +121,23 @@ def test_a_layer_that_is_used_stays(client: Client) -> None:
     assert client.post("/layers/gone/remove/").status_code == 404
 
 
+def test_a_layer_of_an_image_stays(client: Client) -> None:
+    rows.image("debian:12", layers=("spare",))
+    assert page(client).one(id="layer-spare").all("form") == []
+    response = client.post("/layers/spare/remove/", follow=True)
+    assert "spare is used by image debian:12" in parse(response).one(id="notices").text
+
+
+def test_the_page_of_a_layer_says_where_it_is_from_and_who_uses_it(client: Client) -> None:
+    rows.container("web")
+    rows.image("debian:12", layers=("base",))
+    Layer.objects.update(source="oci", origin="docker.io/debian", digest="d" * 64, size_bytes=3 * 2**20)
+    text = parse(client.get("/layers/base/")).one("main").text
+    for words in ("From an OCI image", "docker.io/debian", "sha256:" + "d" * 64, "3 MiB", "web", "debian:12"):
+        assert words in text
+    assert client.get("/layers/other/").status_code == 404
+
+
 def test_the_viewer_sees_no_form(viewer_client: Client) -> None:
     rows.layer("base")
     assert page(viewer_client).one("main").all("form") == []
@@ -127,10 +145,12 @@ def test_the_viewer_sees_no_form(viewer_client: Client) -> None:
 
 def test_more_layers_need_no_more_queries(client: Client, django_assert_max_num_queries: Any) -> None:
     rows.container("web")
+    rows.image()
     with django_assert_max_num_queries(10) as few:
         page(client)
     for number in range(5):
         rows.layer(f"layer-{number}")
+        rows.image(f"image-{number}:1", layers=(f"layer-{number}", "base"))
         rows.container(f"c{number}", layers=(f"layer-{number}", "base"))
     with django_assert_max_num_queries(len(few)):
         page(client)

@@ -111,6 +111,8 @@ job_urls: Final = [
     path("jobs/", jobs.job_list, name="job-list"),
     path("jobs/<number:number>/", jobs.job_detail, name="job-detail"),
     path("jobs/<number:number>/record/", jobs.job_text, name="job-record"),
+    path("jobs/<number:number>/support/", jobs.support, name="job-support"),
+    path("jobs/<number:number>/output/<number:command>/", jobs.output, name="job-output"),
     path("jobs/<number:number>/cancel/", jobs.cancel, name="job-cancel"),
     path("jobs/<number:number>/retry/", jobs.retry, name="job-retry"),
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import dj_database_url
 from csp.constants import NONE, SELF
 
+from spocweb import VERSION as VERSION
 from spocweb import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,6 +26,9 @@ IDMAP_BASE = env.integer("SPOCWEB_IDMAP_BASE", 100_000, low=65_536, high=4_000_0
 IDMAP_SIZE = env.integer("SPOCWEB_IDMAP_SIZE", 65_536, low=1_000, high=100_000_000)
 JOB_CONCURRENCY = env.integer("SPOCWEB_JOB_CONCURRENCY", 2 * (os.cpu_count() or 1), low=1, high=1_000)
 JOB_WORKERS = env.integer("SPOCWEB_JOB_WORKERS", 3, low=1, high=64)
+# The output of a job is kept this long after its end, and of all jobs together at most so many lines.
+JOURNAL_DAYS = env.integer("SPOCWEB_JOURNAL_DAYS", 90, low=1, high=36_500)
+JOURNAL_LINES = env.integer("SPOCWEB_JOURNAL_LINES", 2_000_000, low=1_000, high=1_000_000_000)
 # Who the web process and the private Redis run as: made by set-up (bin/setup.sh).
 WEB_USER = "spocweb"
 HOST = env.host_name("SPOCWEB_HOST", socket.gethostname())

@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -22,13 +22,14 @@ from containers.host import events, facts, monitors, network, rootfs, system
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
 from containers.models import Container, Host, Job, JobContainer
-from containers.services import jobs, operations, states
+from containers.services import jobs, operations, retention, states
 from containers.services.actor import Actor
 
 logger = logging.getLogger(__name__)
 
 REAP_EVERY_S = 2
 LOOK_EVERY_S = 60
+SWEEP_EVERY_S = 3600
 
 
 class Monitor:
@@ -39,6 +40,8 @@ class Monitor:
         self._layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
         self._runner = Runner(NullRecorder(), threading.Event())
         self._changes: queue.SimpleQueue[tuple[str, State]] = queue.SimpleQueue()
+        self._sweeping: Iterator[int] = iter(())
+        self._sweep_at = 0.0
 
     def serve(self, stop: threading.Event) -> None:
         """Run until `stop` is set."""
@@ -105,6 +108,14 @@ class Monitor:
         reaper.reap(self._host)
         reaper.ring_pending(self._host)
         self._find_ended()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove one batch of output that is too old: news of containers never wait for all of it."""
+        if time.monotonic() >= self._sweep_at:
+            self._sweeping = retention.sweep(self._host, retention.Limits.configured())
+            self._sweep_at = time.monotonic() + SWEEP_EVERY_S
+        next(self._sweeping, None)
 
     def _find_ended(self) -> None:
         """Notice the end that no event tells of, when a container's own monitor process is killed; the kernel is asked."""

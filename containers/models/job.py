@@ -35,6 +35,10 @@ class Job(models.Model):
     via = models.CharField(max_length=6, choices=Via)
     retry_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="retries")
 
+    # Lines of its output that are not kept any more, and when the last of them were removed.
+    swept_lines = models.PositiveIntegerField(default=0)
+    swept_at = models.DateTimeField(null=True)
+
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

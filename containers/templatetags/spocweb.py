@@ -148,6 +148,12 @@ def query(context: template.Context, **changes: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def without(context: template.Context, name: str) -> str:
+    """The list's own query string without the parameter `name`, from its first page."""
+    return _query(context, {"page": "", name: ""})
+
+
+@register.simple_tag(takes_context=True)
 def page_query(context: template.Context, number: int) -> str:
     return _query(context, {"page": number})
 

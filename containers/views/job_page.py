@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
-from pathlib import PurePosixPath
 from typing import Final
 
 from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from containers.choices import JobState, StepState
 from containers.domain.graph import Graph
 from containers.models import Command, Job, Line, Step
-from containers.services import hosts
-from containers.views import activities, reasons, spans, states
+from containers.services import hosts, resuming
+from containers.services.resuming import Rest
+from containers.views import activities, reasons, spans, states, wording
+from containers.views.job_steps import Segment, ShownCommand, ShownStep
+from containers.views.patches import Wanted
 from containers.views.states import Badge
 
-# Lines of one command that a page holds; the rest is a link away.
+# Lines that a page holds: of one command, and of all together; the rest is a link away.
 MOST_LINES: Final = 200
+MOST_LINES_OF_ALL: Final = 4_000
+LEAST_LINES: Final = 5
 # Of a tool's words above everything.
 MOST_QUOTED: Final = 12
 # The width of the pictures of time, in their own units.
@@ -40,90 +44,21 @@ _SUMMARY: Final = (
 )
 
 
-@dataclass(frozen=True)
-class Segment:
-    ink: str
-    x: float
-    width: float
-
-
-@dataclass(frozen=True)
-class ShownCommand:
-    row: Command
-    lines: list[Line]
-    line_count: int
-
-    @property
-    def program(self) -> str:
-        return PurePosixPath(str(self.row.argv[0])).name if self.row.argv else ""
-
-    @property
-    def is_running(self) -> bool:
-        return self.row.duration_ms is None
-
-    @property
-    def hidden_count(self) -> int:
-        return self.line_count - len(self.lines)
-
-    @property
-    def last_number(self) -> int:
-        return self.lines[-1].number if self.lines else 0
-
-
-@dataclass(frozen=True)
-class ShownStep:
-    row: Step
-    commands: list[ShownCommand]
-    bar: Segment | None
-    is_alone: bool
-    waits_for: SafeString | None
-
-    @property
-    def number(self) -> int:
-        return self.row.number
-
-    @property
-    def badge(self) -> Badge:
-        return states.STEP_BADGES[StepState(self.row.state)]
-
-    @property
-    def is_bad(self) -> bool:
-        return self.row.state in (StepState.FAILED, StepState.LOST)
-
-    @property
-    def is_running(self) -> bool:
-        return self.row.state == StepState.RUNNING
-
-    @property
-    def is_open(self) -> bool:
-        return self.is_bad or self.is_running or self.is_alone
-
-    @property
-    def note(self) -> str:
-        """What it is doing or why it did not succeed; the name stands beside it already."""
-        return self.row.note.removeprefix(f"{self.row.container}: ")
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether there is more to say than the tree says."""
-        return bool(self.commands) or self.row.state != StepState.SKIPPED
-
-    @property
-    def title(self) -> str:
-        return self.row.container or self.row.action
-
-
 class JobPage:
-    """Three queries more than the job itself: steps, commands, lines."""
+    """Three queries more than the job itself: steps, commands, lines. Of `wanted` steps only, if given, lines are loaded."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, wanted: Wanted | None = None) -> None:
         self.job = job
+        self._wanted = wanted
 
     @cached_property
     def steps(self) -> list[ShownStep]:
         rows = list(self.job.steps.all())
         commands = self._commands()
-        return [ShownStep(row, commands[row.pk], self._bar(row), len(rows) == 1, self._waits_for(row, rows)) for row in rows]
+        return [self._shown(row, commands[row.pk], rows) for row in rows]
+
+    def _shown(self, row: Step, commands: list[ShownCommand], rows: list[Step]) -> ShownStep:
+        return ShownStep(row, commands, self._bar(row), self._span(row), len(rows) == 1, self._waits_for(row, rows))
 
     @property
     def first_bad(self) -> ShownStep | None:
@@ -146,7 +81,8 @@ class JobPage:
         """The failing tool's own words: from the job, or while it goes on, from the failing command."""
         words = self.job.error.strip()
         if not words and (bad := self.first_bad) and bad.commands:
-            words = "\n".join(line.text for line in bad.commands[-1].lines)
+            last = Line.objects.filter(command=bad.commands[-1].row).order_by("-number")[: 10 * MOST_QUOTED]
+            words = "\n".join(line.text for line in reversed(last))
         lines = [line for line, _group in groupby(words.splitlines())]
         return "\n".join(lines[-MOST_QUOTED:]) if words != self.job.reason else ""
 
@@ -167,6 +103,30 @@ class JobPage:
         """How many steps are in which state."""
         counts = Counter(step.row.state for step in self.steps)
         return [(states.STEP_BADGES[state], counts[state]) for state in _SUMMARY if counts[state]]
+
+    @cached_property
+    def rest(self) -> Rest | None:
+        """What a retry from where it broke off would be about; None where that makes no sense."""
+        return resuming.rest_of(self.job, [step.row for step in self.steps])
+
+    @property
+    def rest_is_all(self) -> bool:
+        return self.rest is not None and self.rest.is_all_of(self.job)
+
+    @property
+    def rest_title(self) -> str:
+        """What the rest is asked for as: "start app and web"."""
+        if self.rest is None:
+            return ""
+        return f"{wording.operation_label(self.rest.operation).lower()} {wording.names_in_short(self.rest.targets)}"
+
+    @property
+    def scale(self) -> list[str]:
+        """The beginning, the middle and the end of the time that the bars stand on."""
+        if self.job.started_at is None or not any(step.bar for step in self.steps):
+            return []
+        whole = (self._now - self.job.started_at).total_seconds()
+        return [spans.short(0), spans.duration(whole / 2), spans.duration(whole)]
 
     @property
     def segments(self) -> list[Segment]:
@@ -206,6 +166,13 @@ class JobPage:
         names = activities.blockers(row.container, row.action, self._graph, unended)
         return reasons.waits_for(names) if names else None
 
+    def _span(self, row: Step) -> str:
+        if row.started_at is None or self.job.started_at is None:
+            return ""
+        begin = max((row.started_at - self.job.started_at).total_seconds(), 0)
+        took = ((row.ended_at or self._now) - row.started_at).total_seconds()
+        return _("begun after %(begin)s, took %(took)s") % {"begin": spans.duration(begin), "took": spans.duration(took)}
+
     def _bar(self, row: Step) -> Segment | None:
         if row.started_at is None or self.job.started_at is None:
             return None
@@ -217,18 +184,20 @@ class JobPage:
         return Segment(states.STEP_BADGES[StepState(row.state)].ink, x, round(max(3.0, min(end, 1.0) * SCALE - x), 1))
 
     def _commands(self) -> dict[int, list[ShownCommand]]:
-        lines = self._lines()
-        rows = Command.objects.filter(step__job=self.job).annotate(line_count=Count("lines")).order_by("step", "number")
+        rows = list(Command.objects.filter(step__job=self.job).annotate(line_count=Count("lines")).order_by("step", "number"))
+        lines = self._lines(max(LEAST_LINES, min(MOST_LINES, MOST_LINES_OF_ALL // max(len(rows), 1))))
         commands: dict[int, list[ShownCommand]] = defaultdict(list)
         for row in rows:
             commands[row.step_id].append(ShownCommand(row, lines[row.pk], row.line_count))
         return commands
 
-    def _lines(self) -> dict[int | None, list[Line]]:
+    def _lines(self, most: int) -> dict[int | None, list[Line]]:
         """Return the last lines of each command: one that printed a hundred thousand must not be loaded whole."""
         place = Window(RowNumber(), partition_by=F("command"), order_by=F("number").desc())
-        rows = Line.objects.filter(job=self.job).annotate(place=place).filter(place__lte=MOST_LINES).order_by("number")
+        rows = Line.objects.filter(job=self.job)
+        if self._wanted and not self._wanted.is_all:
+            rows = rows.filter(command__step__number__in=self._wanted.numbers)
         lines: dict[int | None, list[Line]] = defaultdict(list)
-        for row in rows:
+        for row in rows.annotate(place=place).filter(place__lte=most).order_by("number"):
             lines[row.command_id].append(row)
         return lines

@@ -7,23 +7,26 @@ from typing import Final
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from containers.choices import Cancel, JobState, Operation
-from containers.errors import SpocError
-from containers.forms.queries import ACTIVE, JobQuery
-from containers.models import Job
+from containers.choices import Cancel, Operation
+from containers.errors import NotFound, SpocError
+from containers.forms.queries import JobQuery
+from containers.models import Command, Job
 from containers.querysets import JobQuerySet
-from containers.services import hosts
+from containers.services import hosts, records, resuming
 from containers.services import jobs as service
+from containers.views import job_filters
 from containers.views.access import Request, actor_of, get_job, require
 from containers.views.job_page import JobPage
+from containers.views.job_steps import ShownCommand
 from containers.views.patches import Wanted
 
 PAGE_SIZE: Final = 50
+PLAIN_TEXT: Final = "text/plain; charset=utf-8"
 
 
 @require_GET
@@ -35,16 +38,18 @@ def job_list(request: Request) -> HttpResponse:
     if wanted := Wanted.of(request):
         jobs = [job for job in page.object_list if job.pk in wanted]
         return render(request, "jobs/_patch.html", {"jobs": jobs})
-    choices = {"operations": Operation.choices, "states": [(ACTIVE, _("Not ended")), *JobState.choices]}
-    return render(request, "jobs/list.html", {"section": "jobs", "query": query, "jobs": page, **choices})
+    total, chips = job_filters.chips(query, hosts.jobs())
+    filters = {"total": total, "chips": chips, "applied": job_filters.applied(query), "operations": Operation.choices}
+    return render(request, "jobs/list.html", {"section": "jobs", "query": query, "jobs": page, **filters})
 
 
 @require_GET
 @login_required
 def job_detail(request: Request, number: int) -> HttpResponse:
     job = get_job(request, number, "view", hosts.jobs().select_related("retry_of"))
-    page = JobPage(job)
-    if wanted := Wanted.of(request):
+    wanted = Wanted.of(request)
+    page = JobPage(job, wanted)
+    if wanted:
         steps = [step for step in page.steps if step.number in wanted]
         return render(request, "jobs/_live.html", {"page": page, "job": job, "wanted": steps})
     return render(request, "jobs/detail.html", {"section": "jobs", "page": page, "job": job})
@@ -52,10 +57,32 @@ def job_detail(request: Request, number: int) -> HttpResponse:
 
 @require_GET
 @login_required
-def job_text(request: Request, number: int) -> HttpResponse:
+def job_text(request: Request, number: int) -> StreamingHttpResponse:
     """The whole record as text."""
-    job = get_job(request, number, "view", hosts.jobs().with_journal())
-    return render(request, "jobs/record.txt", {"job": job}, content_type="text/plain; charset=utf-8")
+    job = get_job(request, number, "view")
+    return StreamingHttpResponse(records.lines(job), content_type=PLAIN_TEXT)
+
+
+@require_GET
+@login_required
+def support(request: Request, number: int) -> StreamingHttpResponse:
+    """The record with facts of the host and without secrets, to be kept and passed on."""
+    job = get_job(request, number, "view", hosts.jobs().select_related("host"))
+    headers = {"Content-Disposition": f'attachment; filename="spocweb-job-{job.pk}.txt"'}
+    return StreamingHttpResponse(records.support(job), content_type=PLAIN_TEXT, headers=headers)
+
+
+@require_GET
+@login_required
+def output(request: Request, number: int, command: int) -> HttpResponse:
+    """Lines of a command before those that the page of its job has: for that page, or as a page of their own."""
+    job = get_job(request, number, "view")
+    row = Command.objects.filter(step__job=job, pk=command).first()
+    if row is None:
+        raise NotFound(f"Job {job.pk} has no such command")
+    shown = ShownCommand.before(row, _line_number(request))
+    template = "jobs/_lines.html" if request.htmx else "jobs/output.html"
+    return render(request, template, {"section": "jobs", "job": job, "command": shown})
 
 
 @require_POST
@@ -77,11 +104,18 @@ def cancel(request: Request, number: int) -> HttpResponse:
 @login_required
 def retry(request: Request, number: int) -> HttpResponse:
     job = get_job(request, number, "operate")
+    again = resuming.resume if request.POST.get("what") == "rest" else service.retry
     try:
-        return redirect(service.retry(actor_of(request), job))
+        return redirect(again(actor_of(request), job))
     except SpocError as error:
         messages.error(request, str(error), extra_tags="bad")
         return redirect(job)
+
+
+def _line_number(request: Request) -> int:
+    text = request.GET.get("before", "")
+    # More than a job can have: its end.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 2**31 - 1
 
 
 def page_of(request: Request, jobs: JobQuerySet) -> Page[Job]:

@@ -32,8 +32,17 @@ class Wanted:
         times = [_time(row) for row in rows if row.startswith(SINCE)]
         return cls(rows, min((time for time in times if time), default=None))
 
+    @property
+    def is_all(self) -> bool:
+        return ALL in self.rows
+
+    @property
+    def numbers(self) -> list[int]:
+        """The rows that are named by a number, as steps are."""
+        return [int(row) for row in self.rows if row.isascii() and row.isdigit() and len(row) < 10]
+
     def __contains__(self, row: object) -> bool:
-        return ALL in self.rows or str(row) in self.rows
+        return self.is_all or str(row) in self.rows
 
     def is_since(self, *moments: datetime | None) -> bool:
         """Whether one of `moments` is not older than the page that asks."""

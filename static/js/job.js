@@ -32,7 +32,8 @@
     pre.hidden = false;
     pre.append(element(line));
     pre.dataset.last = line.number;
-    if (lines(pre) > MOST_LINES) pre.querySelector(":scope > span.l")?.remove();
+    // Who asked for earlier lines is reading, too.
+    if (follows && !("grown" in pre.dataset) && lines(pre) > MOST_LINES) pre.querySelector(":scope > span.l")?.remove();
     if (follows) pre.scrollTop = pre.scrollHeight;
   }
 
@@ -54,6 +55,20 @@
       const kept = (early.get(Number(pre.dataset.command)) ?? []).filter((line) => line.number > Number(pre.dataset.last));
       early.set(Number(pre.dataset.command), kept);
       kept.forEach(add);
+    }
+  });
+
+  // Earlier lines come in above: what is being read stays where it is, and is not replaced by a page that lacks them.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const pre = detail.target.closest?.("pre[data-command]");
+    if (pre) pre.dataset.below = pre.scrollHeight - pre.scrollTop;
+  });
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const pre of document.querySelectorAll("pre[data-below]")) {
+      pre.scrollTop = pre.scrollHeight - Number(pre.dataset.below);
+      pre.dataset.grown = "";
+      delete pre.dataset.below;
+      pre.focus({ preventScroll: true });
     }
   });
 

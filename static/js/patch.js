@@ -8,6 +8,7 @@
       ticked: [...element.querySelectorAll('input[type="checkbox"][name="container"]:checked')].map((box) => box.value),
       open: element.matches("details") ? element.open : null,
       menus: [...element.querySelectorAll("details[data-menu]")].map((menu) => menu.open),
+      grown: [...element.querySelectorAll("pre[data-grown]")],
       scrolled: new Map([...element.querySelectorAll("pre[data-command]")].map((pre) => [pre.dataset.command, pre.scrollTop])),
     };
   }
@@ -20,6 +21,10 @@
     // A section that the server opens now, because something happens in it, opens; otherwise it stays as it was.
     if (state.open !== null && !wasOpenedByServer) element.open = state.open;
     element.querySelectorAll("details[data-menu]").forEach((menu, index) => (menu.open = state.menus[index] ?? false));
+    for (const old of state.grown) {
+      const fresh = element.querySelector(`pre[data-command="${old.dataset.command}"]`);
+      if (fresh && Number(fresh.dataset.last) <= Number(old.dataset.last)) fresh.replaceWith(old);
+    }
     for (const pre of element.querySelectorAll("pre[data-command]")) {
       const top = state.scrolled.get(pre.dataset.command);
       pre.scrollTop = top === undefined ? pre.scrollHeight : top;

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 
 from containers.choices import Operation
-from containers.models import Container, Event, Job, Layer, Revision
+from containers.models import Command, Container, Event, Job, Layer, Revision, Step
 from containers.urls import urlpatterns
 from tests.support import rows
 from tests.support.html import parse
@@ -33,9 +34,11 @@ READING = {
     "export",
     "job-list",
     "job-detail",
+    "job-output",
     "job-record",
     "image-list",
     "image-detail",
+    "job-support",
     "layer-list",
     "layer-detail",
     "operations",
@@ -57,11 +60,14 @@ GUARDED = [name for name in NAMES if name not in OPEN]
 
 def address(name: str, *, container: str = "web", job: int | None = None, layer: str = "spare") -> str:
     job = job or Job.objects.latest("id").pk
+    command = Command.objects.latest("id").pk
     arguments: dict[str, list[Any]] = {
         "container-operate": [container, Operation.START],
         "container-restore": [container, 1],
         "job-detail": [job],
         "job-record": [job],
+        "job-output": [job, command],
+        "job-support": [job],
         "job-cancel": [job],
         "job-retry": [job],
         "image-detail": [layer, "1"],
@@ -81,6 +87,8 @@ def _rows() -> None:
     rows.layer("spare")
     rows.image("spare:1", layers=("of-image",))
     rows.container("web")
+    step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")
+    Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())
 
 
 def counts() -> dict[str, int]:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from containers.choices import Cancel, JobState, Operation, StepState
-from containers.models import Command, Job, Line, Step
+from containers.models import Command, Job, JobContainer, Line, Step
 from containers.services import operations
 from tests.support import rows
 from tests.support.html import Element, parse
@@ -170,7 +170,7 @@ def test_the_first_error_stands_above_everything_in_the_tools_own_words(client: 
     error = tree.one(id="job-error")
     assert error.one("b").text == "app is not ready: its check gave up after 30 s"
     assert error.one("blockquote").text == "curl: (7) Failed to connect <b>"
-    assert error.one("a")["href"] == "#step-2"
+    assert error.one("a")["href"] == f"#command-{Command.objects.get(exit_code=7).pk}"
 
 
 def test_steps_commands_and_output_are_all_there(client: Client, failed: Job) -> None:
@@ -302,7 +302,7 @@ def test_a_bug_shows_the_end_of_its_traceback(client: Client, operator: User) ->
 def test_the_whole_record_can_be_had_as_text(client: Client, failed: Job) -> None:
     response = client.get(f"/jobs/{failed.pk}/record/")
     assert response["Content-Type"] == "text/plain; charset=utf-8"
-    text = response.content.decode()
+    text = response.getvalue().decode()
     assert "# lxc-attach -n app -- /bin/sh -c 'curl x'\ncurl: (7) <b>\nlast words\n-> exit 7, 1240 ms, 118 tries" in text
 
 
@@ -328,3 +328,115 @@ def test_the_strip_follows_what_runs_and_what_ended(client: Client, operator: Us
     assert "Create web, succeeded" in tree.one(id="strip").text
     assert tree.one(id="count-jobs-side").text == "1 not ended"
     assert tree.one(id="count-containers-phone").text == "1 in all"
+
+
+def test_the_support_file_is_saved_and_hides_what_is_secret(viewer_client: Client, failed: Job, operator: User) -> None:
+    rows.container("cache", env={"DB_PASSWORD": "hunter22"})
+    JobContainer.objects.create(job=failed, name="cache")
+    command(Step.objects.get(container="db"), ["sh", "-c", "x --token abcdef"], ["it is hunter22"], number=2)
+    response = viewer_client.get(f"/jobs/{failed.pk}/support/")
+    assert response["Content-Disposition"] == f'attachment; filename="spocweb-job-{failed.pk}.txt"'
+    text = response.getvalue().decode()
+    assert "hunter22" not in text
+    assert "abcdef" not in text
+    assert "it is ********" in text
+    assert "127.0.0.1" not in text
+
+
+def test_earlier_lines_come_a_thousand_at_a_time(client: Client, operator: User) -> None:
+    rows.container("web")
+    job = request(operator, Operation.START, "web", JobState.RUNNING, started_at=START)
+    row = command(step(job, 1, "web", StepState.RUNNING), ["lxc-start"], [f"line {number}" for number in range(2_500)], None)
+    more = get(client, f"/jobs/{job.pk}/").one("pre").one("a")
+    assert more.text == "2300 lines before, show 1000"
+    fragment = get(client, more["href"], headers=HTMX)
+    lines = [line.text.split()[-1] for line in fragment.all("span", "l")]
+    assert (lines[0], lines[-1], len(lines)) == ("1300", "2299", 1_000)
+    assert fragment.one("a")["hx-get"] == f"/jobs/{job.pk}/output/{row.pk}/?before=1301"
+    last = get(client, f"/jobs/{job.pk}/output/{row.pk}/?before=301", headers=HTMX)
+    assert (len(last.all("span", "l")), last.all("a")) == (300, [])
+
+
+@pytest.mark.parametrize("before", ["", "x", "-1", "99999999999"])
+def test_without_script_the_output_is_a_page(client: Client, failed: Job, before: str) -> None:
+    row = Command.objects.get(exit_code=7)
+    tree = get(client, f"/jobs/{failed.pk}/output/{row.pk}/?before={before}")
+    assert tree.one("pre").text == "12:00:00.00 curl: (7) <b> 12:00:00.00 last words"
+
+
+def test_a_command_of_another_job_is_not_found(client: Client, failed: Job, stranger_client: Client) -> None:
+    row = Command.objects.get(exit_code=7)
+    other = Job.objects.exclude(pk=failed.pk).first()
+    assert client.get(f"/jobs/{other.pk}/output/{row.pk}/").status_code == 404
+    for path in (f"output/{row.pk}", "support"):
+        assert stranger_client.get(f"/jobs/{failed.pk}/{path}/").status_code == 403
+
+
+def test_many_commands_share_the_lines_that_a_page_holds(client: Client, operator: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("containers.views.job_page.MOST_LINES_OF_ALL", 30)
+    rows.container("web")
+    job = request(operator, Operation.START, "web", JobState.RUNNING, started_at=START)
+    for number in (1, 2, 3):
+        command(step(job, number, f"c{number}", StepState.RUNNING), ["a"], [str(line) for line in range(50)], None)
+    assert [len(pre.all("span", "l")) for pre in get(client, f"/jobs/{job.pk}/").all("pre")] == [10, 10, 10]
+
+
+def test_a_failed_start_is_retried_from_where_it_failed(client: Client, failed: Job) -> None:
+    head = get(client, f"/jobs/{failed.pk}/").one(id="job-head")
+    form = head.one("form", action=f"/jobs/{failed.pk}/retry/")
+    assert [(button["value"], button.text) for button in form.all("button")] == [("rest", "Retry from app")]
+    assert "asks for start web" in head.one(id="retry-rest").text
+    assert "db is left alone" in head.one(id="retry-rest").text
+    client.post(f"/jobs/{failed.pk}/retry/", {"what": "rest"})
+    new = Job.objects.latest("id")
+    assert (new.operation, new.targets, new.retry_of) == ("start", ["web"], failed)
+
+
+def test_of_a_restart_the_rest_is_another_thing_than_the_whole(client: Client, operator: User) -> None:
+    rows.chain()
+    job = request(operator, Operation.RESTART, "db", JobState.FAILED, started_at=START, ended_at=START)
+    for number, action, state in ((1, "stop", StepState.SUCCEEDED), (2, "start", StepState.FAILED)):
+        step(job, number, "db", state)
+        Step.objects.filter(job=job, number=number).update(action=action)
+    form = get(client, f"/jobs/{job.pk}/").one("form", action=f"/jobs/{job.pk}/retry/")
+    assert [button.text for button in form.all("button")] == ["Retry from db", "All of it"]
+    client.post(f"/jobs/{job.pk}/retry/", {"what": "all"})
+    assert Job.objects.latest("id").operation == "restart"
+
+
+def test_where_no_rest_makes_sense_none_is_offered(client: Client, operator: User) -> None:
+    rows.container("web")
+    job = request(operator, Operation.EXECUTE, "web", JobState.FAILED, started_at=START, ended_at=START)
+    step(job, 1, "web", StepState.FAILED)
+    form = get(client, f"/jobs/{job.pk}/").one("form", action=f"/jobs/{job.pk}/retry/")
+    assert [button.text for button in form.all("button")] == ["Retry"]
+    response = client.post(f"/jobs/{job.pk}/retry/", {"what": "rest"}, follow=True)
+    assert "has no rest" in parse(response).one(id="notices").text
+
+
+def test_chips_say_how_many_jobs_each_state_has(client: Client, operator: User) -> None:
+    rows.container("web")
+    rows.container("db")
+    request(operator, Operation.START, "web", JobState.FAILED)
+    request(operator, Operation.START, "db", JobState.RUNNING)
+    request(operator, Operation.STOP, "db", JobState.RUNNING)
+
+    def chips(query: str) -> dict[str, str]:
+        return {chip.text: chip["href"] for chip in get(client, f"/jobs/{query}").one("ul", "sw-chips").all("a", "sw-chip")}
+
+    assert chips("?operation=start") == {
+        "All 2": "?operation=start",
+        "Not ended 1": "?operation=start&state=active",
+        "Failed 1": "?operation=start&state=failed",
+        "In progress 1": "?operation=start&state=running",
+        "Operation: Start, take this filter off": "?",
+    }
+    assert "Failed 0" in chips("?container=db&state=failed")
+    assert chips("?container=db&since=2026-01-01")["From: 1 Jan 2026, take this filter off"] == "?container=db"
+
+
+def test_output_that_is_not_kept_any_more_is_said_to_be_gone(client: Client, failed: Job) -> None:
+    assert "removed" not in get(client, f"/jobs/{failed.pk}/").one(id="job-head").text
+    Job.objects.filter(pk=failed.pk).update(swept_lines=1_204, swept_at=START)
+    head = get(client, f"/jobs/{failed.pk}/").one(id="job-head")
+    assert "1204 lines of output were removed 1 Mar 2026, 12:00:00" in head.text

@@ -1,0 +1,70 @@
+"""What may be a secret in a record that is handed to others, and how it is hidden. Pure.
+
+Nobody can know every secret. Hidden is what is known to be one, and what stands where secrets stand: after a telling name,
+in a URL before its host, in an `Authorization` header, between the lines of a private key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+MASK: Final = "********"
+# A shorter value would be found in half of all words; and "postgres" as a password is no secret, but a user's name.
+SHORTEST: Final = 5
+
+_TELLING: Final = (
+    r"pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|encryption[_-]?key|credential|dsn"
+)
+_NAME: Final = re.compile(rf"{_TELLING}|(?:^|[_.-])(?:pass|key|auth|salt|pin)(?:$|[_.-])", re.IGNORECASE)
+# Every repetition is bounded: lines come from containers, and no line may cost more than its length.
+_PATTERNS: Final = (
+    re.compile(r"(?P<kept>\b(?:Bearer|Basic) {1,3})(?P<secret>[A-Za-z0-9+/=._~-]{6,})", re.IGNORECASE),
+    re.compile(r"(?P<kept>[a-z][a-z0-9+.-]{0,20}://[^\s:/@]{0,200}:)(?P<secret>[^\s/@]{1,500})(?=@)", re.IGNORECASE),
+    # KEY=value, "key": "value", --key value: what comes after a name that says so.
+    re.compile(
+        rf"""(?P<kept>(?:{_TELLING})\w{{0,30}}+["']?\s{{0,3}}(?:=|:(?!//))\s{{0,3}})"""
+        r"""(?P<secret>"[^"]{1,500}"|'[^']{1,500}'|[^\s"',;&]+)""",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"(?P<kept>--[a-z0-9-]{{0,30}}?(?:{_TELLING})[a-z0-9-]{{0,30}} {{1,3}}'?)(?P<secret>[^\s'-][^\s']*)", re.IGNORECASE
+    ),
+    # Keys of the panel's own API, of GitHub, Slack and AWS, web tokens: they say themselves what they are.
+    re.compile(
+        r"(?P<kept>)(?P<secret>\b(?:spoc_|gh[pousr]_|github_pat_|xox[abp]-|AKIA|eyJ[A-Za-z0-9_-]{8,200}\.)[A-Za-z0-9_.-]{8,})"
+    ),
+)
+_KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
+_KEY_ENDS: Final = re.compile(r"-----END [A-Z ]*PRIVATE KEY")
+
+
+def is_telling(name: str) -> bool:
+    """Return whether a variable of this name holds a secret, as far as a name can say so: DB_PASSWORD, API_KEY."""
+    return _NAME.search(name) is not None
+
+
+def values_of(env: Mapping[str, Any]) -> set[str]:
+    """Return the values of the variables whose names tell that they are secret."""
+    return {str(value) for name, value in env.items() if is_telling(name) and len(str(value)) >= SHORTEST}
+
+
+class Masker:
+    """Hides secrets in the lines of one record, which have to come in their order: a private key has many."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=lambda secret: (-len(secret), secret))
+        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._in_key = False
+
+    def mask(self, line: str) -> str:
+        """Return `line` with its secrets replaced."""
+        if self._in_key or _KEY_BEGINS.search(line):
+            self._in_key = _KEY_ENDS.search(line) is None
+            return MASK
+        if self._known:
+            line = self._known.sub(MASK, line)
+        for pattern in _PATTERNS:
+            line = pattern.sub(rf"\g<kept>{MASK}", line)
+        return line

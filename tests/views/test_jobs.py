@@ -386,7 +386,7 @@ def test_a_failed_start_is_retried_from_where_it_failed(client: Client, failed: 
     form = head.one("form", action=f"/jobs/{failed.pk}/retry/")
     assert [(button["value"], button.text) for button in form.all("button")] == [("rest", "Retry from app")]
     assert "asks for start web" in head.one(id="retry-rest").text
-    assert "db is left alone" in head.one(id="retry-rest").text
+    assert "Left alone, if nobody changed it since: db." in head.one(id="retry-rest").text
     client.post(f"/jobs/{failed.pk}/retry/", {"what": "rest"})
     new = Job.objects.latest("id")
     assert (new.operation, new.targets, new.retry_of) == ("start", ["web"], failed)

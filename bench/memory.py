@@ -19,6 +19,7 @@ PART = (
     (r"gunicorn", "web"),
     (r"manage worker", "worker"),
     (r"manage monitor", "monitor"),
+    (r"manage sessions", "sessions"),
     (r"manage root_processes", "launcher"),
     (r"lxc-monitord", "lxc-monitord"),
     (r"lxc-monitor", "lxc-monitor"),

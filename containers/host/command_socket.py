@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,10 +16,9 @@ from typing import Final
 
 from containers.domain.layout import Layout
 from containers.errors import HostError
-from containers.host import facts, monitors
+from containers.host import facts, monitors, sockets
 
 _PIDFD_GETFD: Final = 438
-_CREDENTIALS: Final = struct.Struct("iii")
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -106,5 +104,4 @@ def _owner(address: bytes) -> int | None:
             client.connect(address)
         except (ConnectionRefusedError, BlockingIOError, TimeoutError):
             return None
-        credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    return int(_CREDENTIALS.unpack(credentials)[1])
+        return sockets.peer_uid(client)

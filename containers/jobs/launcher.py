@@ -1,4 +1,4 @@
-"""Workers and monitor as children of one process that has loaded everything once: they share its memory.
+"""Workers, monitor and session server as children of one process that has loaded everything once: they share its memory.
 
 It runs nothing itself. A child that ends is started again; when this process is told to stop, all of them are.
 """
@@ -19,7 +19,6 @@ from containers.host import processes
 
 logger = logging.getLogger(__name__)
 
-STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 # What ends at once (Redis is away, or an entry that rq cannot even read) is not started again in a tight loop.
 RESTART_PAUSE_S: Final = 0.5
 
@@ -42,7 +41,7 @@ class Launcher:
 
     def serve(self) -> None:
         """Run until SIGTERM or SIGINT and until the children have ended. In a child: be that child."""
-        for number in STOP_SIGNALS:
+        for number in processes.STOP_SIGNALS:
             signal.signal(number, self._stop)
         # A collection would touch, and so copy, every page of what the children share.
         gc.collect()
@@ -59,22 +58,11 @@ class Launcher:
 
     def _fork(self, index: int) -> bool:
         """Return True in the child."""
-        # A signal waits until both know who they are: the child would else stop its brothers.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-        parent = os.getpid()
-        pid = os.fork()
-        if pid:
+
+        def remember(pid: int) -> None:
             self._children[pid] = index
-        else:
-            for number in STOP_SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
-            processes.set_title(self._roles[index].title)
-            processes.die_with_parent(signal.SIGTERM)
-            if os.getppid() != parent:
-                # It ended before the kernel was asked to tell.
-                os.kill(os.getpid(), signal.SIGTERM)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
-        return pid == 0
+
+        return processes.fork(self._roles[index].title, remember) == 0
 
     def _reap(self) -> None:
         pid, status = os.wait()

@@ -22,7 +22,7 @@ from containers.host import events, facts, monitors, network, rootfs, system
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
 from containers.models import Container, Host, Job, JobContainer
-from containers.services import jobs, operations, retention, states
+from containers.services import jobs, operations, retention, states, tickets
 from containers.services.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -96,6 +96,7 @@ class Monitor:
         looks = facts.looks(self._layout, self._runner, names)
         states.record_looks(self._host, {name: (look.state, look.pid) for name, look in looks.items()}, looked_at)
         Host.objects.filter(pk=self._host.pk).update(monitor_seen_at=looked_at)
+        tickets.sweep()
         self._check_network()
 
     def _check_network(self) -> None:

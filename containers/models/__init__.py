@@ -7,6 +7,7 @@ from containers.models.container import Container, Dependency, EnvironmentVariab
 from containers.models.host import Host
 from containers.models.image import Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
 from containers.models.job import Command, Job, JobContainer, Line, Step
+from containers.models.ticket import Ticket
 from containers.models.token import ApiToken
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "Repository",
     "Revision",
     "Step",
+    "Ticket",
 ]

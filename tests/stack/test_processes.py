@@ -23,9 +23,9 @@ def user_of(pid: int) -> str:
     return pwd.getpwuid(Path(f"/proc/{pid}").stat().st_uid).pw_name
 
 
-def test_only_worker_and_monitor_are_root(stack: Stack) -> None:
+def test_only_worker_monitor_and_session_server_are_root(stack: Stack) -> None:
     assert {user_of(pid) for pid in stack.pids("gunicorn|redis-server")} == {"spocweb"}
-    assert {user_of(pid) for pid in stack.pids("manage (worker|monitor)|lxc-monitor")} == {"root"}
+    assert {user_of(pid) for pid in stack.pids("manage (worker|monitor|sessions)|lxc-monitor")} == {"root"}
 
 
 def test_the_web_process_has_no_capability_and_can_gain_none(stack: Stack) -> None:
@@ -43,6 +43,11 @@ def test_redis_is_reached_by_its_socket_alone(stack: Stack) -> None:
         assert not [line for line in lines if f"socket:[{line.split()[9]}]" in inodes]
     found = Path(stack.variables["SPOCWEB_RUN_DIR"]) / "redis/redis.sock"
     assert (found.owner(), found.group(), found.stat().st_mode & 0o777) == ("spocweb", "spocweb", 0o770)
+
+
+def test_sessions_are_for_the_web_user_alone(stack: Stack) -> None:
+    found = Path(stack.variables["SPOCWEB_RUN_DIR"]) / "sessions.sock"
+    assert (found.owner(), found.group(), found.stat().st_mode & 0o777) == ("root", "spocweb", 0o660)
 
 
 def as_web_user(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -117,7 +122,7 @@ def test_containers_start_and_stop_by_hand_with_the_panel_stopped(stack: Stack) 
         stack.start()
 
 
-@pytest.mark.parametrize("pattern", ["gunicorn", "manage worker", "manage monitor", "redis-server"])
+@pytest.mark.parametrize("pattern", ["gunicorn", "manage worker", "manage monitor", "manage sessions", "redis-server"])
 def test_a_process_that_dies_is_started_again(stack: Stack, pattern: str) -> None:
     before = stack.pids(pattern)
     killed = before[0]

@@ -1,4 +1,4 @@
-"""Runs this host's workers and its monitor, which `worker` and `monitor` would run one by one, in less memory."""
+"""Runs this host's workers, monitor and session server, which their own commands would run one by one, in less memory."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = "Runs the workers and the monitor of this host, and starts each again when it ends."
+    help = "Runs the workers, the monitor and the session server of this host, and starts each again when it ends."
     requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         # Loaded here, so that all have it from this process; this command, as theirs, may load what touches the host.
         from containers.jobs import handlers, monitor, runner, worker  # noqa: F401
         from containers.jobs.launcher import Launcher, Role
+        from containers.sessions import session  # noqa: F401
 
         def role(command: str) -> Role:
             return Role(f"python -m manage {command}", partial(call_command, command))
@@ -31,4 +32,4 @@ class Command(BaseCommand):
         logger.info(
             "listening on %s with %d workers, %d operations", settings.QUEUE, settings.JOB_WORKERS, len(handlers.HANDLERS)
         )
-        Launcher([*[role("worker")] * settings.JOB_WORKERS, role("monitor")]).serve()
+        Launcher([*[role("worker")] * settings.JOB_WORKERS, role("monitor"), role("sessions")]).serve()

@@ -14,6 +14,7 @@ from containers.views import (
     container,
     containers,
     definition,
+    dependencies,
     history,
     images,
     jobs,
@@ -97,6 +98,7 @@ container_urls: Final = [
     path("containers/<container:name>/definition/preview/", definition.preview, name="container-preview"),
     path("containers/<container:name>/config/", container.config, name="container-config"),
     path("containers/<container:name>/log/", container.log, name="container-log"),
+    path("containers/<container:name>/dependencies/", dependencies.of_container, name="container-dependencies"),
     path("containers/<container:name>/jobs/", container.jobs, name="container-jobs"),
     path("containers/<container:name>/history/", history.history, name="container-history"),
     path("containers/<container:name>/history/<number:number>/restore/", history.restore, name="container-restore"),
@@ -131,6 +133,7 @@ layer_urls: Final = [
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="container-list"), name="home"),
+    path("dependencies/", dependencies.whole_graph, name="dependencies"),
     path("strip/", shell.strip, name="strip"),
     path("operations/", rights.operations, name="operations"),
     *account_urls,

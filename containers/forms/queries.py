@@ -10,11 +10,16 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from containers.choices import JobState, Operation
+from containers.domain.names import container_name
 from containers.querysets import JobQuerySet
+from containers.services.hosts import is_name
+from containers.services.simulation import Scenario
 
 MAX_SEARCH: Final = 100
 # Beside the states: all that have not ended.
 ACTIVE: Final = "active"
+# Without one of them, both are shown.
+GRAPH_VIEWS: Final = ("table", "drawing")
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,32 @@ class JobQuery:
         if self.until:
             jobs = jobs.filter(created_at__lt=_midnight(self.until + timedelta(days=1)))
         return jobs
+
+
+@dataclass(frozen=True)
+class GraphQuery:
+    """How the dependencies are shown, and what is simulated."""
+
+    view: str = ""
+    scenario: Scenario | None = None
+    containers: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: QueryDict) -> Self:
+        view, operation = data.get("view", ""), data.get("operation", "")
+        scenario = Scenario(operation) if operation in {*Scenario} else None
+        names = tuple(name for name in dict.fromkeys(data.getlist("container")) if is_name(container_name, name))
+        if scenario is not None and scenario.is_whole_host:
+            names = ()
+        return cls(view if view in GRAPH_VIEWS else "", scenario, names)
+
+    @property
+    def has_table(self) -> bool:
+        return self.view != "drawing"
+
+    @property
+    def has_drawing(self) -> bool:
+        return self.view != "table"
 
 
 def _text(data: QueryDict, name: str) -> str:

@@ -27,6 +27,7 @@ Stateful = Shown | Job | Step
 
 register.simple_tag(marks.icon)
 register.simple_tag(marks.glyph)
+register.simple_tag(marks.sprite_use)
 register.simple_tag(marks.badge)
 register.simple_tag(marks.light_icon)
 register.simple_tag(marks.light_glyph)

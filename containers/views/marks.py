@@ -31,6 +31,11 @@ def glyph(name: str, turns: bool = False) -> SafeString:
     )
 
 
+def sprite_use(name: str) -> SafeString:
+    """A state's shape inside a drawing, which has its own place and size."""
+    return format_html('<use href="{}#s-{}"></use>', _sprite(), name)
+
+
 def badge(shown: Badge, size: str = "") -> SafeString:
     """A state as word, shape and ink; `size` is "lg" in the head of a page."""
     loud = " sw-state-lg" if size == "lg" else " sw-state-loud" if shown.is_loud else ""

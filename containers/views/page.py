@@ -23,6 +23,7 @@ TABS: Final[dict[str, tuple[str, str | Promise]]] = {
     "definition": ("container-definition", _("Definition")),
     "config": ("container-config", _("LXC configuration")),
     "log": ("container-log", _("Log")),
+    "dependencies": ("container-dependencies", _("Dependencies")),
     "jobs": ("container-jobs", _("Jobs")),
     "history": ("container-history", _("History")),
 }

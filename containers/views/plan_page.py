@@ -29,6 +29,8 @@ _REASONS: Final = {
     "already stopped": gettext_lazy("Already stopped"),
     "was running": gettext_lazy("Starts again: it was running"),
     "to be destroyed": gettext_lazy("Stops before it is deleted"),
+    "starts at boot": gettext_lazy("Starts at boot"),
+    "everything is shut down": gettext_lazy("Everything is shut down"),
 }
 _BUTTONS: Final = {
     Operation.START: (gettext_lazy("Start"), "play"),
@@ -143,8 +145,8 @@ class PlanPage:
         return ShownStep(
             number=step.number,
             container=step.container,
-            action=_("nothing") if step.action == Action.SKIP else str(_ACTIONS.get(step.action, step.action.value)),
-            reason=_reason(step),
+            action=_("nothing") if step.action == Action.SKIP else str(ACTIONS.get(step.action, step.action.value)),
+            reason=reason_text(step),
             detail=self._detail(step),
             is_target=step.container in self.names,
             is_skipped=step.action == Action.SKIP,
@@ -198,7 +200,8 @@ def shared_volumes(name: str) -> dict[str, list[str]]:
     return {volume: [user for user in names if user != name] for volume, names in users.items() if name in names}
 
 
-def _reason(step: PlanStep) -> str:
+def reason_text(step: PlanStep) -> str:
+    """Return why a step is in the plan, in a sentence of the active language."""
     if step.reason in _REASONS:
         return str(_REASONS[step.reason])
     for prefix, text in _PREFIXES.items():
@@ -211,7 +214,7 @@ _PREFIXES: Final[Mapping[str, str | Promise]] = {
     "needed by ": gettext_lazy("Needed by %(names)s"),
     "needs ": gettext_lazy("Goes first: it needs %(names)s"),
 }
-_ACTIONS: Final = {
+ACTIONS: Final = {
     Action.START: gettext_lazy("start"),
     Action.WAIT: gettext_lazy("wait until ready"),
     Action.STOP: gettext_lazy("stop"),

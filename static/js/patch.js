@@ -45,8 +45,9 @@
     window.htmx?.process(fresh);
   }
 
-  // Rows come in a table, which is only their wrapping.
-  const elements = (content) => [...content.children].flatMap((child) => (child.matches("table[data-rows]") ? [...child.rows] : [child]));
+  // Rows come in a table, parts of a drawing in a drawing, which is only their wrapping.
+  const unwrapped = (child) => (child.matches("table[data-rows]") ? [...child.rows] : child.matches("svg[data-rows]") ? [...child.children] : [child]);
+  const elements = (content) => [...content.children].flatMap(unwrapped);
 
   // Returns the elements that have no place on this page, and so ask for more than a patch.
   function patch(html) {

@@ -148,6 +148,7 @@ PAGES = [
     "/containers/web/definition/",
     "/containers/web/config/",
     "/containers/web/log/",
+    "/containers/web/dependencies/",
     "/containers/web/jobs/",
     "/containers/web/history/",
     "/containers/web/start/",
@@ -158,6 +159,8 @@ PAGES = [
     "/jobs/1/",
     "/layers/",
     "/import/",
+    "/dependencies/",
+    "/dependencies/?operation=start&container=web",
     "/operations/",
 ]
 

@@ -1,0 +1,195 @@
+"""The whole graph for its page: tiers, drawing, and what a simulation says; a fixed number of queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from typing import Final
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from containers.choices import Operation
+from containers.domain.drawing import draw
+from containers.domain.graph import Graph
+from containers.domain.steps import Action
+from containers.errors import InvalidRequest, SpocError
+from containers.forms.queries import GraphQuery
+from containers.services import hosts, simulation, timings
+from containers.services.simulation import Scenario, Simulation
+from containers.views import activities, spans, wording
+from containers.views.activities import Shown
+from containers.views.graph_shapes import Picture
+from containers.views.plan_page import ACTIONS, reason_text
+
+SCENARIOS: Final[dict[Scenario, str | Promise]] = {
+    Scenario.START: _("Start"),
+    Scenario.STOP: _("Stop"),
+    Scenario.RESTART: _("Restart"),
+    Scenario.REBOOT: _("Reboot host"),
+}
+BAR: Final = 400
+
+
+@dataclass(frozen=True)
+class TierRow:
+    shown: Shown
+    needs: tuple[str, ...]
+    needed_by: tuple[str, ...]
+    ready_after: str
+    numbers: str
+
+    @property
+    def name(self) -> str:
+        return self.shown.name
+
+
+@dataclass(frozen=True)
+class SimulatedStep:
+    """One line of a simulated plan; the bar's measures are of a width of 400."""
+
+    number: int
+    container: str
+    action: str
+    reason: str
+    lasts: str
+    bar_x: float
+    bar_width: float
+    is_target: bool
+    is_skipped: bool
+    is_critical: bool
+
+
+@dataclass
+class GraphPage:
+    query: GraphQuery
+    error: SpocError | None = None
+
+    def __post_init__(self) -> None:
+        rows = list(hosts.containers().select_related("last_job").order_by("name"))
+        self.graph = Graph(hosts.containers().edges())
+        self.shown = {shown.name: shown for shown in activities.show(rows, self.graph)}
+
+    @property
+    def digest(self) -> str:
+        """Tells one graph from another: a page whose graph is not this one needs a new drawing."""
+        return sha256(repr(sorted(self.graph.edges.items())).encode()).hexdigest()[:16]
+
+    @cached_property
+    def fault(self) -> InvalidRequest | None:
+        """What keeps the graph from having an order: rows that were changed behind the forms' back."""
+        try:
+            self.graph.check()
+        except InvalidRequest as error:
+            return error
+        return None
+
+    @cached_property
+    def picture(self) -> Picture | None:
+        if self.fault:
+            return None
+        return Picture(draw(self.graph), self.graph, self.shown, self.numbers)
+
+    @cached_property
+    def tiers(self) -> list[list[TierRow]]:
+        """The rows of the table; without an order, all in one."""
+        tiers = [sorted(self.graph.names)] if self.fault else self.graph.tiers()
+        found = [[self._row(self.shown[name]) for name in tier if name in self.shown] for tier in tiers]
+        return [tier for tier in found if tier]
+
+    def _row(self, shown: Shown) -> TierRow:
+        seconds = self._ready_after.get((shown.name, Action.START.value))
+        ready_after = "–" if seconds is None else spans.duration(seconds)
+        needs, needed_by = self.graph.needs(shown.name), self.graph.needed_by(shown.name)
+        return TierRow(shown, needs, needed_by, ready_after, self.numbers.get(shown.name, ""))
+
+    @cached_property
+    def _ready_after(self) -> dict[tuple[str, str], float]:
+        return timings.medians()
+
+    @cached_property
+    def simulation(self) -> Simulation | None:
+        """What the query asks to simulate; what forbids it is kept in `error`."""
+        scenario = self.query.scenario
+        if scenario is None or not (scenario.is_whole_host or self.query.containers):
+            return None
+        try:
+            return simulation.simulate(scenario, self.query.containers)
+        except SpocError as error:
+            self.error = error
+            return None
+
+    @property
+    def simulation_title(self) -> str:
+        if self.query.scenario is None:
+            return ""
+        return f"{SCENARIOS[self.query.scenario]} {wording.names_in_short(self.query.containers)}".strip()
+
+    @cached_property
+    def numbers(self) -> dict[str, str]:
+        """{container: the numbers of its steps}, of those that would do something."""
+        found: dict[str, list[str]] = {}
+        for timing in self.simulation.estimate.timings if self.simulation else ():
+            if timing.step.action != Action.SKIP:
+                found.setdefault(timing.step.container, []).append(str(timing.step.number))
+        return {name: ", ".join(numbers) for name, numbers in found.items()}
+
+    @property
+    def steps(self) -> list[SimulatedStep]:
+        if self.simulation is None:
+            return []
+        estimate, targets = self.simulation.estimate, self.simulation.targets
+        scale = BAR / (estimate.total_s or 1)
+        critical = set(estimate.critical)
+        return [
+            SimulatedStep(
+                number=timing.step.number,
+                container=timing.step.container,
+                action=str(ACTIONS.get(timing.step.action, "")),
+                reason=reason_text(timing.step),
+                lasts="" if timing.lasts_s is None else spans.duration(timing.lasts_s),
+                bar_x=round(timing.begins_s * scale, 1),
+                bar_width=round(max(2, (timing.lasts_s or 0) * scale), 1),
+                is_target=timing.step.container in targets,
+                is_skipped=timing.step.action == Action.SKIP,
+                is_critical=timing.step.number in critical,
+            )
+            for timing in estimate.timings
+        ]
+
+    @property
+    def real(self) -> str:
+        """The address of the plan that does what is simulated; empty where no click does that."""
+        scenario, names = self.query.scenario, self.query.containers
+        if scenario is None or scenario.is_whole_host or len(names) != 1 or not self.numbers:
+            return ""
+        return reverse("container-operate", args=[names[0], Operation(scenario.value)])
+
+    @property
+    def total(self) -> str:
+        return spans.duration(self.simulation.estimate.total_s) if self.simulation else ""
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        return self.simulation.estimate.unknown if self.simulation else ()
+
+    @property
+    def lead(self) -> str:
+        """ "3 containers, one after the other"."""
+        count = len(self.numbers)
+        text = ngettext("%d container", "%d containers", count) % count
+        return (
+            f"{text}, {_('side by side where they may') if self._overlaps else _('one after the other')}" if count > 1 else text
+        )
+
+    @property
+    def _overlaps(self) -> bool:
+        timings = (
+            [timing for timing in self.simulation.estimate.timings if timing.step.action != Action.SKIP]
+            if self.simulation
+            else []
+        )
+        return any(after.begins_s < before.ends_s for before, after in zip(timings, timings[1:], strict=False))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final, Self
 
@@ -59,6 +61,14 @@ class ImageRef:
             return cls(image_name(name), image_version(version) if ":" in text else DEFAULT_VERSION)
         except ValueError as error:
             raise InvalidRequest.of(field, str(error)) from error
+
+
+def layer_names(ref: ImageRef) -> Iterator[str]:
+    """Yield names for the layers that are made for an image, in the order in which they should be tried; endless."""
+    # A layer's name knows fewer characters than a version, and leaves room for a number here.
+    stem = re.sub(r"[^a-z0-9._-]", "-", f"{ref.name}-{ref.version}".lower())[: names.MAX_NAME - 5].rstrip("._-")
+    yield stem
+    yield from (f"{stem}-{number}" for number in itertools.count(2))
 
 
 class Defaults(Value):

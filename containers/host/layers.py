@@ -60,9 +60,16 @@ def import_source(
     with source, new_layer(layout, runner, name, idmap_base=idmap_base) as path:
         limits = (max_bytes, max_entries, timeout_s)
         digest = unpack_into(path, runner, source, idmap_base=idmap_base, idmap_size=idmap_size, limits=limits)
-        if not any(path.iterdir()):
-            raise InvalidRequest(f"{source.path} is empty")
+        _check_root_filesystem(path, source)
     return Made(size(layout, runner, name), digest)
+
+
+def _check_root_filesystem(path: Path, source: Source) -> None:
+    names = {entry.name for entry in path.iterdir()}
+    if not names:
+        raise InvalidRequest(f"{source.path} is empty")
+    if {"oci-layout", "index.json"} <= names or ("manifest.json" in names and not names & {"usr", "bin", "etc"}):
+        raise InvalidRequest(f"{source.path} is an image, not a root filesystem", resolution="Import it as an image.")
 
 
 def unpack_into(
@@ -73,14 +80,15 @@ def unpack_into(
     idmap_base: int,
     idmap_size: int,
     limits: tuple[int, int, float] = (MAX_BYTES, MAX_ENTRIES, TIMEOUT_S),
+    what: str = "",
 ) -> str:
     """Unpack or copy an open source into a new directory, in a child that cannot leave it; return the stream's digest.
 
-    `limits` are bytes, entries and seconds. The step's note says how far it is. Raises InvalidRequest with tar's reason,
-    CommandTimeout, Cancelled; the caller removes the directory then.
+    `limits` are bytes, entries and seconds. The step's note says how far it is, after `what`. Raises InvalidRequest with
+    tar's reason, CommandTimeout, Cancelled; the caller removes the directory then.
     """
     max_bytes, max_entries, timeout_s = limits
-    with Progress(runner.recorder, source) as progress:
+    with Progress(runner.recorder, source, what=what) as progress:
         numbers = map(str, (idmap_base, idmap_size, max_bytes, max_entries))
         argv = [*PROGRAM, _UNPACK, *numbers, progress.report_path]
         # A program cannot have a directory as its stdin; ours, which is open, is reached through /proc without its path.
@@ -136,7 +144,12 @@ def remove(layout: Layout, runner: Runner, name: str) -> None:
 
 def size(layout: Layout, runner: Runner, name: str) -> int:
     """Return how many bytes of disk a layer takes."""
-    argv = ["du", "--summarize", "--one-file-system", "--block-size=1", "--", os.fspath(layout.layer(name))]
+    return tree_size(layout.layer(name), runner)
+
+
+def tree_size(path: Path, runner: Runner) -> int:
+    """Return how many bytes of disk a directory takes with all that is in it."""
+    argv = ["du", "--summarize", "--one-file-system", "--block-size=1", "--", os.fspath(path)]
     return int(runner.run(argv, timeout_s=_QUICK_TIMEOUT_S, record=False).output.split()[0])
 
 

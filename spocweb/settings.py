@@ -29,6 +29,8 @@ JOB_WORKERS = env.integer("SPOCWEB_JOB_WORKERS", 3, low=1, high=64)
 # The output of a job is kept this long after its end, and of all jobs together at most so many lines.
 JOURNAL_DAYS = env.integer("SPOCWEB_JOURNAL_DAYS", 90, low=1, high=36_500)
 JOURNAL_LINES = env.integer("SPOCWEB_JOURNAL_LINES", 2_000_000, low=1_000, high=1_000_000_000)
+# How often the monitor looks at what containers use.
+SAMPLE_EVERY_S = env.integer("SPOCWEB_SAMPLE_SECONDS", 10, low=1, high=30)
 # Who the web process and the private Redis run as: made by set-up (bin/setup.sh).
 WEB_USER = "spocweb"
 HOST = env.host_name("SPOCWEB_HOST", socket.gethostname())

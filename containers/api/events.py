@@ -26,7 +26,7 @@ STREAM: Final = {"responses": {200: {"description": "OK", "content": {"text/even
 
 @router.get("/events/", auth=VIEW, response=ERRORS, openapi_extra=STREAM)
 async def follow_events(request: ApiRequest) -> StreamingHttpResponse:
-    """Follow container states (`container`), jobs (`job`, `step`, `command`) and their output (`line`).
+    """Follow container states (`container`), jobs (`job`, `step`, `command`), their output (`line`), use (`sample`).
 
     Server-sent events; the data of each is a JSON object. The event `listening` comes first: nothing is missed from then on.
     """

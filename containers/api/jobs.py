@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Annotated, Any, Final
 
 from django.http import HttpResponse
 from ninja import Query, Schema
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
 from containers.api import exports, schemas
 from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.moments import Moment
 from containers.api.paging import Paged, paginate
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -23,21 +23,6 @@ from containers.services import hosts, jobs
 router = Router(tags=["jobs"])
 
 MAX_LINES: Final = 1_000
-
-
-def _plus_sign(value: object) -> object:
-    # A "+" that was not encoded arrives as a space: 2026-11-24T08:00:00 01:00.
-    return value.replace(" ", "+") if isinstance(value, str) and "T" in value else value
-
-
-def _in_utc(value: datetime.datetime) -> datetime.datetime:
-    try:
-        return value.astimezone(datetime.UTC) if value.tzinfo else value.replace(tzinfo=datetime.UTC)
-    except OverflowError:
-        raise ValueError("is out of range") from None
-
-
-Moment = Annotated[datetime.datetime, BeforeValidator(_plus_sign), AfterValidator(_in_utc)]
 
 
 class JobFilter(Paged):

@@ -21,6 +21,7 @@ from containers.domain.states import Operation, State
 from containers.host import events, facts, monitors, network, rootfs, system
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
+from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
 from containers.services import jobs, operations, retention, states, tickets
 from containers.services.actor import Actor
@@ -39,6 +40,7 @@ class Monitor:
         self._host = host
         self._layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
         self._runner = Runner(NullRecorder(), threading.Event())
+        self._sampler = Sampler(host, self._layout.data_dir)
         self._changes: queue.SimpleQueue[tuple[str, State]] = queue.SimpleQueue()
         self._sweeping: Iterator[int] = iter(())
         self._sweep_at = 0.0
@@ -48,13 +50,15 @@ class Monitor:
         listener = threading.Thread(target=self._listen, args=(stop,), name="lxc-monitor", daemon=True)
         listener.start()
         self._attempt(self._autostart)
-        due = dict.fromkeys((self._look, self._reap), 0.0)
+        tasks = ((self._look, LOOK_EVERY_S), (self._reap, REAP_EVERY_S), (self._sampler.sample, settings.SAMPLE_EVERY_S))
+        due = dict.fromkeys((task for task, _ in tasks), 0.0)
         while not stop.is_set():
-            self._receive(REAP_EVERY_S)
-            for task, every_s in ((self._look, LOOK_EVERY_S), (self._reap, REAP_EVERY_S)):
-                if time.monotonic() >= due[task]:
+            # Never longer than the shortest of them, so that a signal is heeded.
+            self._receive(min(max(0.0, min(due.values()) - time.monotonic()), REAP_EVERY_S))
+            for task, every_s in tasks:
+                if (now := time.monotonic()) >= due[task]:
+                    due[task] = now + every_s
                     self._attempt(task)
-                    due[task] = time.monotonic() + every_s
         listener.join()
 
     def _listen(self, stop: threading.Event) -> None:

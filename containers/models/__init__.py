@@ -7,6 +7,7 @@ from containers.models.container import Container, Dependency, EnvironmentVariab
 from containers.models.host import Host
 from containers.models.image import Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
 from containers.models.job import Command, Job, JobContainer, Line, Step
+from containers.models.metrics import Sample
 from containers.models.ticket import Ticket
 from containers.models.token import ApiToken
 
@@ -30,6 +31,7 @@ __all__ = [
     "RecipeFile",
     "Repository",
     "Revision",
+    "Sample",
     "Step",
     "Ticket",
 ]

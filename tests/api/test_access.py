@@ -62,6 +62,8 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("GET", "/containers/{name}/config/"),
         ("GET", "/containers/{name}/log/"),
         ("GET", "/containers/{name}/revisions/"),
+        ("GET", "/containers/{name}/metrics/"),
+        ("GET", "/metrics/"),
         ("POST", "/import/"),
         ("GET", "/export/"),
         ("GET", "/images/"),

@@ -64,6 +64,7 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("GET", "/containers/{name}/revisions/"),
         ("GET", "/containers/{name}/metrics/"),
         ("GET", "/metrics/"),
+        ("GET", "/graph/"),
         ("POST", "/import/"),
         ("GET", "/export/"),
         ("GET", "/images/"),

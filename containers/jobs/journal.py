@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatchmethod
 from typing import Any
 
@@ -69,8 +69,8 @@ class Journal:
         self._tell("job", id=self.job.pk, **events.job_data(self.job))
         return True
 
-    def plan(self, steps: Iterable[PlanStep], containers: Iterable[str]) -> None:
-        """Write the steps that the job is going to take and the containers that it touches."""
+    def plan(self, steps: Iterable[PlanStep], containers: Iterable[str], revisions: Mapping[str, int]) -> None:
+        """Write the steps that the job is going to take, the containers that it touches, the revisions that it works with."""
         rows = [
             Step(job=self.job, number=step.number, container=step.container, action=step.action, reason=step.reason)
             for step in steps
@@ -79,6 +79,9 @@ class Journal:
             self._steps[row.number] = row
             self._tell_step(row)
         JobContainer.objects.bulk_create([JobContainer(job=self.job, name=name) for name in containers], ignore_conflicts=True)
+        if revisions:
+            self.job.revisions = dict(revisions)
+            self.job.save(update_fields=["revisions"])
 
     def step(self, number: int) -> Step:
         """Return the row of the step of that number in the plan."""

@@ -102,6 +102,12 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     ]
 
 
+def count(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
+    """Return how many fields differ."""
+    old, new = _flat(before), _flat(after)
+    return sum(old.get(field) != new.get(field) for field in {**new, **old})
+
+
 def pending(container: Container) -> list[Change]:
     """Return what was saved since the container was started, each with the revision that last changed it; one query."""
     if not container.is_pending or container.applied_revision is None:

@@ -1,4 +1,4 @@
-"""The revisions of a container: who saved what and when, what changed, and back to one of them."""
+"""The revisions of a container: who saved what and when, what differs between any two, and back to one of them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from containers.errors import NotFound, SpocError
 from containers.models import Container, Revision
-from containers.services import containers
+from containers.services import containers, starts
 from containers.views import differences
 from containers.views.access import Request, actor_of, get_container
 from containers.views.page import ContainerPage
+from containers.views.revisions import Comparison, Listed
 
 PAGE_SIZE = 50
 
@@ -23,22 +24,29 @@ PAGE_SIZE = 50
 @require_GET
 @login_required
 def history(request: Request, name: str) -> HttpResponse:
+    """`revision` is shown with what it changed; or with `from` and `to`, what differs between the two."""
     container = get_container(request, name, "view")
-    number = request.GET.get("revision") or str(container.revision)
-    revision, before = _pair(container, number)
+    page = Paginator(Revision.objects.filter(container=container), PAGE_SIZE).get_page(request.GET.get("page", "1"))
     context = ContainerPage.load(request, container, "history").context | {
-        "revisions": Paginator(Revision.objects.filter(container=container), PAGE_SIZE).get_page(request.GET.get("page", "1")),
-        "revision": revision,
-        "before": before,
-        "changes": differences.between(before.data if before else {}, revision.data),
+        "revisions": page,
+        "listed": Listed.of(list(page)),
+        "shown_pair": _comparison(request, container),
+        "good": starts.last_good(name),
     }
     return render(request, "containers/history.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @login_required
 def restore(request: Request, name: str, number: int) -> HttpResponse:
+    """Shows what would change, then does it."""
     container = get_container(request, name, "operate")
+    if request.method == "GET":
+        revision = _revision(container, str(number))
+        current = _revision(container, str(container.revision))
+        changes = differences.between(current.data, revision.data)
+        context = {"section": "containers", "container": container, "current": current, "revision": revision, "changes": changes}
+        return render(request, "containers/_restore.html" if request.htmx else "containers/restore.html", context)
     try:
         saved = containers.restore_revision(actor_of(request), container, number)
     except NotFound:
@@ -51,10 +59,20 @@ def restore(request: Request, name: str, number: int) -> HttpResponse:
     return redirect("container-history", name)
 
 
-def _pair(container: Container, number: str) -> tuple[Revision, Revision | None]:
-    """Return a revision and the one before it. Raises NotFound."""
+def _comparison(request: Request, container: Container) -> Comparison:
+    """Return what is asked for. Raises NotFound."""
+    if "from" in request.GET or "to" in request.GET:
+        old = _revision(container, request.GET.get("from", ""))
+        new = _revision(container, request.GET.get("to") or str(container.revision))
+        return Comparison(container, old, new, is_chosen=True)
+    revision = _revision(container, request.GET.get("revision") or str(container.revision))
+    before = Revision.objects.filter(container=container, number__lt=revision.number).order_by("-number").first()
+    return Comparison(container, before, revision)
+
+
+def _revision(container: Container, number: str) -> Revision:
     wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
-    rows = list(Revision.objects.filter(container=container, number__lte=wanted).order_by("-number")[:2])
-    if not rows or rows[0].number != wanted:
+    revision = Revision.objects.filter(container=container, number=wanted).first()
+    if revision is None:
         raise NotFound(f"{container.name} has no such revision")
-    return rows[0], rows[1] if len(rows) > 1 else None
+    return revision

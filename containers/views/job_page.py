@@ -16,12 +16,14 @@ from django.utils.translation import gettext as _
 
 from containers.choices import JobState, StepState
 from containers.domain.graph import Graph
+from containers.domain.steps import Action
 from containers.models import Command, Job, Line, Step
 from containers.services import hosts, resuming
 from containers.services.resuming import Rest
 from containers.views import activities, reasons, spans, states, wording
 from containers.views.job_steps import Segment, ShownCommand, ShownStep
 from containers.views.patches import Wanted
+from containers.views.revisions import Since
 from containers.views.states import Badge
 
 # Lines that a page holds: of one command, and of all together; the rest is a link away.
@@ -30,6 +32,8 @@ MOST_LINES_OF_ALL: Final = 4_000
 LEAST_LINES: Final = 5
 # Of a tool's words above everything.
 MOST_QUOTED: Final = 12
+# Failed starts whose changes are looked up.
+MOST_EXPLAINED: Final = 3
 # The width of the pictures of time, in their own units.
 SCALE: Final = 400
 
@@ -58,7 +62,13 @@ class JobPage:
         return [self._shown(row, commands[row.pk], rows) for row in rows]
 
     def _shown(self, row: Step, commands: list[ShownCommand], rows: list[Step]) -> ShownStep:
-        return ShownStep(row, commands, self._bar(row), self._span(row), len(rows) == 1, self._waits_for(row, rows))
+        since = Since.last_good(self.job, row.container) if row.pk in self._explained(rows) else None
+        return ShownStep(row, commands, self._bar(row), self._span(row), len(rows) == 1, self._waits_for(row, rows), since)
+
+    def _explained(self, rows: list[Step]) -> list[int]:
+        """Return the steps of which it is said what changed since it last went well: few, each costs two queries."""
+        failed = [row.pk for row in rows if row.container and row.action == Action.START and row.state == StepState.FAILED]
+        return failed[:MOST_EXPLAINED]
 
     @property
     def first_bad(self) -> ShownStep | None:

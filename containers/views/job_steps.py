@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 from containers.choices import StepState
 from containers.models import Command, Line, Step
 from containers.views import states
+from containers.views.revisions import Since
 from containers.views.states import Badge
 
 # Lines that one click on "lines before" brings.
@@ -71,6 +72,7 @@ class ShownStep:
     span: str
     is_alone: bool
     waits_for: SafeString | None
+    since: Since | None = None
 
     @property
     def number(self) -> int:

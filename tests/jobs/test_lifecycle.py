@@ -18,7 +18,7 @@ from containers.domain.states import Operation
 from containers.errors import Conflict
 from containers.jobs.runner import run_job
 from containers.models import Container, Job, Step
-from containers.services import demo
+from containers.services import containers, demo
 from tests.jobs.conftest import SYSTEM, Panel, steps
 from tests.support import lxc
 
@@ -45,6 +45,16 @@ def test_create_makes_what_the_contract_says(panel: Panel, layout: Layout) -> No
     assert f"{container.address} web" in " ".join(Path(layout.hosts).read_text().split())
     assert container.is_created
     assert container.state == "STOPPED"
+
+
+def test_a_job_says_which_revisions_it_worked_with(panel: Panel) -> None:
+    panel.add("db")
+    panel.add("web", depends=["db"])
+    containers.update_container(SYSTEM, panel.row("web"), {"description": "second"})
+    assert panel.do(Operation.START, "web").revisions == {"db": 1, "web": 2}
+    # Of what runs already, nothing is used.
+    assert panel.do(Operation.RESTART, "web").revisions == {"web": 2}
+    assert panel.do(Operation.STOP, "db").revisions == {}
 
 
 def test_start_brings_up_what_it_needs_first(panel: Panel, layout: Layout) -> None:

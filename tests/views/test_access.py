@@ -50,7 +50,6 @@ POST_ONLY = {
     "demo",
     "container-create-preview",
     "container-preview",
-    "container-restore",
     "job-cancel",
     "job-retry",
     "image-remove",

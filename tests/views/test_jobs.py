@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from containers.choices import Cancel, JobState, Operation, StepState
-from containers.models import Command, Job, JobContainer, Line, Step
-from containers.services import operations
+from containers.models import Command, Container, Job, JobContainer, Line, Step
+from containers.services import containers, operations
 from tests.support import rows
 from tests.support.html import Element, parse
 from tests.views.conftest import HTMX
@@ -440,3 +440,20 @@ def test_output_that_is_not_kept_any_more_is_said_to_be_gone(client: Client, fai
     Job.objects.filter(pk=failed.pk).update(swept_lines=1_204, swept_at=START)
     head = get(client, f"/jobs/{failed.pk}/").one(id="job-head")
     assert "1204 lines of output were removed 1 Mar 2026, 12:00:00" in head.text
+
+
+def test_a_failed_start_says_what_changed_since_the_last_good_one(client: Client, failed: Job, operator: User) -> None:
+    assert "last good start" not in get(client, f"/jobs/{failed.pk}/").one(id="step-2").text
+    good = Job.objects.create(host=failed.host, operation="start", state="succeeded", via="cli", revisions={"app": 1})
+    JobContainer.objects.create(job=good, name="app")
+    step(good, 1, "app", StepState.SUCCEEDED)
+    container = Container.objects.with_definition().get(name="app")
+    containers.update_container(rows.actor(operator), container, {"definition": {"layers": ["base"], "env": {"PORT": "3100"}}})
+    again = request(operator, Operation.START, "app", JobState.FAILED, started_at=START, ended_at=START, revisions={"app": 2})
+    command(step(again, 1, "app", StepState.FAILED), ["x"], ["no"], 1)
+    text = get(client, f"/jobs/{again.pk}/").one(id="step-1")
+    link = next(link for link in text.all("a") if "history" in link["href"])
+    assert link["href"] == "/containers/app/history/?from=1&to=2"
+    assert "env.PORT – → 3100" in link.text
+    Job.objects.filter(pk=again.pk).update(revisions={"app": 1})
+    assert f"the one of its last good start, job {good.pk}" in get(client, f"/jobs/{again.pk}/").one(id="step-1").text

@@ -60,7 +60,7 @@ class Handler:
         """Plan, record the plan, carry it out. Raises what makes the job failed, cancelled or errored."""
         steps = self.steps()
         with transaction.atomic():
-            self.journal.plan(steps, self.containers())
+            self.journal.plan(steps, self.containers(), self.revisions())
             self.journal.record(self._early_messages(steps))
         # Browsers are told with the first messages: nothing stands between the record of a plan and its first step.
         executor = Executor(steps, self.act, self._sink, self.cancel, concurrency=self.concurrency)
@@ -69,6 +69,10 @@ class Handler:
     def containers(self) -> frozenset[str]:
         """Return the names of the containers that the job is listed under."""
         return self.scope()
+
+    def revisions(self) -> dict[str, int]:
+        """Return the revisions of the definitions that the job works with, by container."""
+        return {}
 
     def conclude(self, outcome: Outcome) -> None:
         """Turn what became of the steps into the job's outcome."""

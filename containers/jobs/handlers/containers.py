@@ -100,9 +100,13 @@ class ContainerHandler(Handler):
         """List the job under all that it has locked."""
         return self._scope
 
+    def revisions(self) -> dict[str, int]:
+        """Return the revisions of what a definition is used for: a stop asks for none."""
+        return {name: subject.revision for name, subject in self.subjects.items() if subject.spec is not None}
+
     def steps(self) -> Sequence[PlanStep]:
         """Look at rows and host and let the planner decide. The graph is the one that the locks were taken for."""
-        self._looks = {}
+        self._looks, self.subjects = {}, {}
         if self.operation == Operation.DESTROY and not self._targets:
             return []
         rows = list(self._rows().filter(name__in=self._scope).with_definition())

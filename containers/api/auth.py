@@ -14,6 +14,7 @@ from containers.choices import Via
 from containers.errors import Forbidden
 from containers.services import access, actor, tokens
 from containers.services.access import Right
+from containers.services.following import Credential
 
 
 class ApiRequest(HttpRequest):
@@ -74,6 +75,13 @@ def check_csrf(request: HttpRequest) -> None:
     check = CsrfCheck(lambda request: HttpResponse())
     check.process_request(request)
     check.process_view(request, HttpResponse, (), {})
+
+
+def credential_of(request: ApiRequest) -> Credential:
+    """Return by what the request was let in, to be asked about again."""
+    if "Authorization" in request.headers:
+        return Credential(request.auth.pk, token=tokens.digest_of(request.headers["Authorization"].partition(" ")[2]))
+    return Credential(request.auth.pk, session=request.session.session_key or "")
 
 
 VIEW: Final = (BearerToken("view"), SessionCookie("view"))

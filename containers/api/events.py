@@ -9,9 +9,10 @@ from typing import Final
 
 from django.http import StreamingHttpResponse
 
-from containers.api.auth import VIEW, ApiRequest
+from containers.api.auth import VIEW, ApiRequest, credential_of
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
+from containers.services.following import Credential, guard
 from containers.services.stream import Listener, LiveEvent, fanout
 
 router = Router(tags=["events"])
@@ -31,18 +32,19 @@ async def follow_events(request: ApiRequest) -> StreamingHttpResponse:
     Server-sent events; the data of each is a JSON object. The event `listening` comes first: nothing is missed from then on.
     """
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingHttpResponse(frames(), content_type="text/event-stream", headers=headers)
+    return StreamingHttpResponse(frames(credential_of(request)), content_type="text/event-stream", headers=headers)
 
 
-async def frames(keep_alive_s: float = KEEP_ALIVE_S) -> AsyncIterator[bytes]:
-    """Yield frames until the client goes, which ends this from outside, or is too far behind."""
+async def frames(credential: Credential, keep_alive_s: float = KEEP_ALIVE_S) -> AsyncIterator[bytes]:
+    """Yield frames until the client goes, which ends this from outside, is too far behind, or may not follow any more."""
     hub = fanout()
     async with hub.listen() as listener:
-        yield f"retry: {RETRY_MS}\n\n".encode()
-        await hub.wait_subscribed(keep_alive_s)
-        yield LISTENING
-        async for event in _events(listener, keep_alive_s):
-            yield _frame(event) if event else b": alive\n\n"
+        with guard().watch(listener, credential):
+            yield f"retry: {RETRY_MS}\n\n".encode()
+            await hub.wait_subscribed(keep_alive_s)
+            yield LISTENING
+            async for event in _events(listener, keep_alive_s):
+                yield _frame(event) if event else b": alive\n\n"
 
 
 async def _events(listener: Listener, keep_alive_s: float) -> AsyncIterator[LiveEvent | None]:

@@ -13,6 +13,7 @@ from ninja.operation import Operation
 
 from containers.api import containers, errors, events, graph, images, jobs, layers, metrics, operations, transfer
 from containers.api.auth import OPERATE
+from containers.api.document import made_once
 from containers.api.parsing import StrictParser
 from containers.api.routing import Router
 from containers.errors import NotFound
@@ -60,6 +61,7 @@ api = Api(
     description=DESCRIPTION,
     openapi_url="/openapi.json",
     docs_url=None,
+    docs_decorator=made_once,
     urls_namespace="api-v1",
     auth=OPERATE,
     parser=StrictParser(),

@@ -46,10 +46,14 @@ class Listener:
         if not self._queue.full():
             self._queue.put_nowait(event)
             return True
+        self.end()
+        return False
+
+    def end(self) -> None:
+        """Let it go: what it has not got yet it will not get."""
         while not self._queue.empty():
             self._queue.get_nowait()
         self._queue.put_nowait(None)
-        return False
 
 
 class Fanout:

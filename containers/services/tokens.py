@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import secrets
+from collections.abc import Collection
 from typing import Final
 
 from django.contrib.auth.models import User
@@ -21,7 +22,7 @@ USE_NOTED_EVERY: Final = datetime.timedelta(minutes=1)
 def create_token(user: User) -> str:
     """Make a token for `user` and return its text, which cannot be had again."""
     text = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    ApiToken.objects.create(user=user, digest=_digest(text))
+    ApiToken.objects.create(user=user, digest=digest_of(text))
     return text
 
 
@@ -32,7 +33,7 @@ def user_of(text: str) -> User | None:
     """
     if not text.startswith(PREFIX) or not text.isascii():
         return None
-    token = ApiToken.objects.select_related("user").filter(digest=_digest(text)).first()
+    token = ApiToken.objects.select_related("user").filter(digest=digest_of(text)).first()
     if token is None or not token.user.is_active:
         return None
     _note_use(token)
@@ -45,5 +46,11 @@ def _note_use(token: ApiToken) -> None:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
-def _digest(text: str) -> str:
+def known(digests: Collection[str]) -> set[str]:
+    """Return those of `digests` that there is a key of; one query."""
+    return set(ApiToken.objects.filter(digest__in=digests).values_list("digest", flat=True))
+
+
+def digest_of(text: str) -> str:
+    """Return by what a key is known: nobody gets the key back from it."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -196,7 +196,13 @@
     say("lost");
     sayLost();
     // A stream that was refused is not tried again by the browser: the session may have ended.
-    if (source.readyState === EventSource.CLOSED) retry ??= setTimeout(connect, GONE_RETRY_MS);
+    if (source.readyState === EventSource.CLOSED) retry ??= setTimeout(ask, GONE_RETRY_MS);
+  }
+
+  // Who is signed out is sent to the sign-in page by the answer.
+  async function ask() {
+    await get(new URL(document.getElementById("strip").dataset.liveUrl, location.href));
+    connect();
   }
 
   function connect() {

@@ -12,10 +12,13 @@ import redis
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import User
 from django.core.handlers.asgi import ASGIHandler
+from django.db import OperationalError
 from django.test import Client
 
 from containers.api.events import frames
-from containers.services import events, tokens
+from containers.models import ApiToken
+from containers.services import events, following, tokens
+from containers.services.following import Credential
 from tests.support import rows
 
 DEADLINE_S = 20
@@ -50,6 +53,13 @@ class Stream:
             self.buffer += message["body"]
         frame, self.buffer = self.buffer.split(b"\n\n", 1)
         return frame.decode()
+
+    async def ended(self) -> bool:
+        """Wait for the end that the server makes."""
+        while (await self.http.receive_output(DEADLINE_S)).get("more_body"):
+            pass
+        await self.http.wait(DEADLINE_S)
+        return True
 
     async def close(self) -> None:
         await self.http.send_input({"type": "http.disconnect"})
@@ -115,7 +125,7 @@ def test_who_may_look_may_listen(redis_server: redis.Redis, right: str | None, s
 
 def test_silence_is_broken_by_comments(redis_server: redis.Redis) -> None:
     async def main() -> None:
-        stream = frames(keep_alive_s=0.05)
+        stream = frames(Credential(0), keep_alive_s=0.05)
         seen = [await anext(stream) for _ in range(4)]
         assert seen == [b"retry: 2000\n\n", b"event: listening\ndata: {}\n\n", b": alive\n\n", b": alive\n\n"]
         redis_server.publish(events.channel(), json.dumps({"kind": "job", "data": {"id": 1}}))
@@ -147,3 +157,83 @@ def test_two_clients_share_one_subscription(redis_server: redis.Redis, viewer: U
         await streams[1].close()
 
     bounded(main)
+
+
+def sign_out(user: User, headers: dict[str, str]) -> None:
+    Client(headers={"Cookie": headers["Cookie"]}).post("/sign-out/")
+
+
+def switch_off(user: User, headers: dict[str, str]) -> None:
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def take_the_right(user: User, headers: dict[str, str]) -> None:
+    user.user_permissions.clear()
+
+
+def change_password(user: User, headers: dict[str, str]) -> None:
+    user.set_password("another one")
+    user.save()
+
+
+def revoke(user: User, headers: dict[str, str]) -> None:
+    ApiToken.objects.all().delete()
+
+
+@pytest.mark.parametrize(
+    ("credentials", "change"),
+    [
+        (session, sign_out),
+        (session, switch_off),
+        (session, take_the_right),
+        (session, change_password),
+        (bearer, switch_off),
+        (bearer, take_the_right),
+        (bearer, revoke),
+    ],
+)
+def test_a_stream_ends_when_its_user_may_not_follow_any_more(
+    redis_server: redis.Redis, viewer: User, monkeypatch: pytest.MonkeyPatch, credentials: Any, change: Any
+) -> None:
+    monkeypatch.setattr(following, "CHECK_EVERY_S", 0.02)
+    headers, other = credentials(viewer), bearer(rows.user("other", "view_container"))
+
+    async def main() -> None:
+        streams = [Stream(headers), Stream(other)]
+        for stream in streams:
+            await stream.open()
+            await stream.frame()
+            assert await stream.frame() == "event: listening\ndata: {}"
+        await asyncio.to_thread(change, viewer, headers)
+        if change is revoke:
+            # Everybody's token is gone.
+            assert await streams[1].ended()
+            streams.pop()
+        assert await streams[0].ended()
+        for stream in streams[1:]:
+            redis_server.publish(events.channel(), json.dumps({"kind": "job", "data": {}}))
+            assert await stream.frame() == "event: job\ndata: {}"
+            await stream.close()
+
+    bounded(main)
+
+
+def test_streams_are_asked_about_together(viewer: User, django_assert_max_num_queries: Any) -> None:
+    keys = [Credential(viewer.pk, session=session(viewer)["Cookie"].partition("=")[2]) for _ in range(20)]
+    with django_assert_max_num_queries(5):
+        assert following.refused(keys) == set()
+    gone = [Credential(viewer.pk), Credential(viewer.pk, session="x"), Credential(viewer.pk, token="x"), Credential(99_999)]
+    assert following.refused([*keys, *gone]) == set(gone)
+
+
+def test_a_session_of_somebody_else_lets_nobody_in(viewer: User) -> None:
+    other = session(rows.user("other", "view_container"))["Cookie"].partition("=")[2]
+    assert following.refused([Credential(viewer.pk, session=other)])
+
+
+def test_a_database_that_does_not_answer_ends_nobodys_stream(viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(credentials: Any) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(following, "refused", fail)
+    assert following._ask({Credential(viewer.pk)}) == set()

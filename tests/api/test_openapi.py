@@ -136,3 +136,14 @@ def test_there_is_no_page_with_foreign_scripts(anonymous: Api) -> None:
     for path in ("/docs/", "/redoc/", "/"):
         response = anonymous.get(path)
         assert (response.status_code, response.json()["code"]) == (404, "not-found")
+
+
+def test_the_document_is_made_once_and_not_sent_to_who_has_it(anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = anonymous.get("/openapi.json")
+    monkeypatch.setattr(ninja_api, "get_openapi_schema", lambda **more: pytest.fail("made once more"))
+    again = anonymous.get("/openapi.json")
+    assert (again.content, again["ETag"]) == (first.content, first["ETag"])
+    assert again["Cache-Control"] == "no-cache"
+    kept = anonymous.get("/openapi.json", headers={"If-None-Match": first["ETag"]})
+    assert (kept.status_code, kept.content) == (304, b"")
+    assert anonymous.get("/openapi.json", headers={"If-None-Match": '"another"'}).status_code == 200

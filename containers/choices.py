@@ -64,6 +64,7 @@ class Operation(TextChoices):
     START = states.Operation.START.value, _("Start")
     STOP = states.Operation.STOP.value, _("Stop")
     RESTART = states.Operation.RESTART.value, _("Restart")
+    RESET = states.Operation.RESET.value, _("Reset")
     KILL = states.Operation.KILL.value, _("Kill")
     FREEZE = states.Operation.FREEZE.value, _("Freeze")
     UNFREEZE = states.Operation.UNFREEZE.value, _("Unfreeze")
@@ -77,6 +78,7 @@ class Operation(TextChoices):
     NETWORK = states.Operation.NETWORK.value, _("Set up network")
     LAYER_IMPORT = states.Operation.LAYER_IMPORT.value, _("Import layer")
     LAYER_REMOVE = states.Operation.LAYER_REMOVE.value, _("Remove layer")
+    LAYER_COMMIT = states.Operation.LAYER_COMMIT.value, _("Keep as a layer")
     IMAGE_REMOVE = states.Operation.IMAGE_REMOVE.value, _("Remove image")
     DEMO = states.Operation.DEMO.value, _("Make demo")
 
@@ -91,6 +93,7 @@ CONTAINER_OPERATIONS: Final = (
     Operation.START,
     Operation.STOP,
     Operation.RESTART,
+    Operation.RESET,
     Operation.KILL,
     Operation.FREEZE,
     Operation.UNFREEZE,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
 from ninja import Query
+from pydantic import Field
 
 from containers.api import exports, schemas
 from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
@@ -14,6 +15,7 @@ from containers.api.paging import Paged, paginate
 from containers.api.responses import accepted
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
+from containers.domain.definition import LayerName
 from containers.domain.text import shown
 from containers.domain.values import Value
 from containers.errors import FieldError, InvalidRequest
@@ -77,6 +79,18 @@ def _import_upload(request: ApiRequest) -> Job:
     if errors or not isinstance(name, str) or not isinstance(archive, UploadedFile):
         raise InvalidRequest.all(tuple(errors))
     return layers.request_import_of(actor_of(request), name, archive)
+
+
+class Keeping(schemas.StrictBody):
+    layer: Annotated[LayerName, Field(description="The layer to be made")]
+    image: Annotated[str | None, Field(description="NAME[:VERSION] of an image to be made with it on top")] = None
+
+
+@router.post("/containers/{name}/commit/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def commit(request: ApiRequest, name: str, payload: Keeping) -> HttpResponse:
+    """Keep what a container has written, its ephemeral layer, as a new layer; one that runs is frozen while it is copied."""
+    container = hosts.get_container(name)
+    return accepted(layers.request_commit(actor_of(request), container, payload.layer, image=payload.image))
 
 
 @router.get("/layers/{name}/", auth=VIEW, response={200: schemas.LayerOut, **ERRORS})

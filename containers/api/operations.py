@@ -28,6 +28,7 @@ MAX_TARGETS: Final = 1_000
 PLAIN: Final = {
     Operation.STOP: "Stop the container, and first all that depends on it.",
     Operation.RESTART: "Stop the container and what depends on it, then start again what was running.",
+    Operation.RESET: "Empty the ephemeral layer: restart the container, or unmount and mount it again.",
     Operation.KILL: "End the container at once; what depends on it is left alone.",
     Operation.FREEZE: "Suspend all processes of the container.",
     Operation.UNFREEZE: "Let a frozen container go on.",

@@ -86,6 +86,10 @@ class Layout:
         """What LXC itself says about a container."""
         return self.run_dir / "lxc" / f"{names.container_name(name)}.log"
 
+    def thaw_mark(self, name: str) -> Path:
+        """Exists while a job holds a container frozen that it has to thaw, whatever becomes of the job."""
+        return self.run_dir / "lxc" / f"{names.container_name(name)}.thaw"
+
     @property
     def locks(self) -> Path:
         """All lock files."""

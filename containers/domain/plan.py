@@ -18,8 +18,8 @@ __all__ = ["Action", "Fact", "Plan", "PlanStep", "plan", "scope"]
 
 # These take every container that fits when none is named.
 _WHOLE_HOST: Final = frozenset({Operation.AUTOSTART, Operation.SHUTDOWN})
-_WITH_DEPENDENTS: Final = frozenset({Operation.STOP, Operation.SHUTDOWN, Operation.RESTART})
-_WITH_DEPENDENCIES: Final = frozenset({Operation.START, Operation.AUTOSTART, Operation.RESTART})
+_WITH_DEPENDENTS: Final = frozenset({Operation.STOP, Operation.SHUTDOWN, Operation.RESTART, Operation.RESET})
+_WITH_DEPENDENCIES: Final = frozenset({Operation.START, Operation.AUTOSTART, Operation.RESTART, Operation.RESET})
 
 
 def scope(operation: Operation, targets: Iterable[str], graph: Graph) -> frozenset[str]:
@@ -90,6 +90,17 @@ class _Planner:
         stopped = self._bring_down(wanted, show_skipped=False)
         was_up = [name for name in stopped if self._facts[name].is_up]
         self._bring_up(dict.fromkeys(was_up, "was running") | wanted, stopped=stopped, show_skipped=False)
+
+    def reset(self, targets: Sequence[str]) -> None:
+        """Empty the ephemeral layers of the targets: that happens around every run and every mount, and at no other time."""
+        if builders := [name for name in targets if not self._facts[name].has_ephemeral]:
+            raise Conflict(f"{', '.join(builders)} has no ephemeral layer: it writes into its topmost layer")
+        self.restart([name for name in targets if self._facts[name].is_up])
+        for name in targets:
+            if self._facts[name].is_mounted and not self._facts[name].is_up:
+                self._add(name, Action.MOUNT, "was mounted", [self._add(name, Action.UNMOUNT, ASKED_FOR)])
+            elif not self._facts[name].is_up:
+                self._add(name, Action.SKIP, "stopped: its ephemeral layer is empty")
 
     def destroy(self, targets: Sequence[str]) -> None:
         """Bring down and remove the targets; raise Conflict while anything else depends on them."""
@@ -175,5 +186,6 @@ _TRANSITIONS: Final[Mapping[Operation, Callable[[_Planner, Sequence[str]], None]
     Operation.STOP: lambda planner, targets: planner.stop(dict.fromkeys(targets, ASKED_FOR)),
     Operation.SHUTDOWN: lambda planner, targets: planner.stop(dict.fromkeys(targets, "everything is shut down")),
     Operation.RESTART: _Planner.restart,
+    Operation.RESET: _Planner.reset,
     Operation.DESTROY: _Planner.destroy,
 }

@@ -10,7 +10,7 @@ from containers.domain.states import Operation, State
 
 
 class Action(StrEnum):
-    """What one step does. The last four are not planned here: they belong to jobs on layers, network and demo."""
+    """What one step does. Those from NETWORK on are not planned here: they belong to jobs on layers, network and demo."""
 
     CREATE = "create"
     START = "start"
@@ -29,6 +29,7 @@ class Action(StrEnum):
     BUILD = "build"
     IMPORT = "import"
     REMOVE = "remove"
+    KEEP = "keep"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Fact:
     has_ready_check: bool
     is_mounted: bool = False
     autostart: bool = False
+    # False for a container that builds a layer: what it writes is the layer's.
+    has_ephemeral: bool = True
 
     @property
     def is_up(self) -> bool:

@@ -22,6 +22,16 @@ def is_mounted(layout: Layout, name: str) -> bool:
     return f" {layout.rootfs(name)} " in _MOUNTINFO.read_text(errors="surrogateescape")
 
 
+def layers(layout: Layout, name: str) -> tuple[str, ...]:
+    """Return the layers that a mounted root filesystem is made of, the lowest first: as the last start wrote them.
+
+    The definition may say something else by now. Raises HostError where there is no configuration.
+    """
+    words = _hook_command(layout, name, "lxc.hook.pre-start")[5:]
+    end = words.index("--") if "--" in words else len(words)
+    return tuple(word for word in words[:end] if word != "--build")
+
+
 def mount(layout: Layout, name: str, runner: Runner) -> bool:
     """Mount a stopped container's rootfs exactly as its start would; return whether that changed anything."""
     _require_stopped(layout, name)

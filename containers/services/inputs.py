@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from containers.domain import names
 from containers.domain.definition import MAX_LAYERS
+from containers.domain.image import ImageRef
 from containers.domain.states import Operation
 from containers.domain.text import MAX_COMMAND, MAX_PATH, check_text
 from containers.domain.values import Value
@@ -73,6 +74,14 @@ def _upload(value: str) -> str:
     return value
 
 
+def _image(value: str) -> str:
+    """Return NAME:VERSION for NAME, too."""
+    try:
+        return str(ImageRef.parse(value, field=""))
+    except InvalidRequest as error:
+        raise ValueError(str(error)) from error
+
+
 Argument = Annotated[str, AfterValidator(_argument)]
 CommandWords = Annotated[
     tuple[Argument, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_ARGUMENTS), AfterValidator(_command)
@@ -124,6 +133,13 @@ class LayerImportInputs(Inputs):
         return self
 
 
+class LayerCommitInputs(Inputs):
+    """The layer that is to be made of what a container has written, and the image that is to have it on top, if any."""
+
+    layer: LayerName
+    image: Annotated[str, AfterValidator(_image)] | None = None
+
+
 class ImageRemoveInputs(Inputs):
     """The layers that the image had: those that nothing else uses go with it, also when the image is gone already."""
 
@@ -147,6 +163,7 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.EXECUTE: ExecuteInputs,
     Operation.DESTROY: DestroyInputs,
     Operation.LAYER_IMPORT: LayerImportInputs,
+    Operation.LAYER_COMMIT: LayerCommitInputs,
     Operation.IMAGE_REMOVE: ImageRemoveInputs,
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,

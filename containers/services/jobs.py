@@ -48,6 +48,8 @@ def retry(actor: Actor, job: Job) -> Job:
         return operations.request(actor, operation, job.targets, job.inputs, retry_of=job)
     if operation == Operation.LAYER_IMPORT:
         return layers.repeat_import(actor, job)
+    if operation == Operation.LAYER_COMMIT:
+        return layers.repeat_commit(actor, job)
     return queue(actor, operation, job.targets, job.inputs, _containers(job), host=job.host, retry_of=job)
 
 

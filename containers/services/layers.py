@@ -12,10 +12,11 @@ from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import transaction
 
+from containers.choices import ContainerState, LayerSource
 from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
-from containers.models import Image, ImageLayer, Job, Layer, LayerUse
+from containers.models import Container, Image, ImageLayer, Job, Layer, LayerUse
 from containers.services import access, audit, hosts, inputs
 from containers.services.actor import Actor
 from containers.services.queue import queue
@@ -63,6 +64,44 @@ def repeat_import(actor: Actor, job: Job) -> Job:
         raise Conflict("The uploaded archive is gone", resolution="Upload it again.")
     (name,) = job.targets
     return request_import(actor, name, path=job.inputs.get("path"), upload=upload, retry_of=job)
+
+
+def request_commit(
+    actor: Actor, container: Container, name: str, *, image: str | None = None, retry_of: Job | None = None
+) -> Job:
+    """Queue the copying of what `container` has written into a new layer `name`, and optionally of an image with it on top.
+
+    Raises InvalidRequest, and Conflict when there is such a layer, or nothing written that could be kept.
+    """
+    access.require(actor, "operate")
+    given = {"layer": name, **({"image": image} if image else {})}
+    parsed = inputs.parse(Operation.LAYER_COMMIT, given, idmap_size=settings.IDMAP_SIZE)
+    check_keepable(container)
+    with transaction.atomic():
+        host = hosts.lock()
+        if Layer.objects.filter(host=host, name=name).exists():
+            raise Conflict(f"There is a layer {name} already")
+        Layer.objects.create(host=host, name=name, source=LayerSource.COMMIT, origin=container.name)
+        job = queue(
+            actor, Operation.LAYER_COMMIT, [container.name], parsed.export(), [container.name], host=host, retry_of=retry_of
+        )
+        audit.record(actor, "layer.commit", name, {"container": container.name, **parsed.export()}, job)
+    return job
+
+
+def check_keepable(container: Container) -> None:
+    """Raise Conflict where a container has no ephemeral layer, or one that is empty because nothing runs."""
+    if container.build:
+        raise Conflict(f"{container.name} has no ephemeral layer: it writes into its topmost layer")
+    if container.state == ContainerState.STOPPED and not container.is_mounted:
+        raise Conflict(f"{container.name} is stopped: its ephemeral layer is empty")
+
+
+def repeat_commit(actor: Actor, job: Job) -> Job:
+    """Queue once more the keeping that `job` was."""
+    (name,) = job.targets
+    container = hosts.get_container(name)
+    return request_commit(actor, container, str(job.inputs.get("layer")), image=job.inputs.get("image"), retry_of=job)
 
 
 def request_remove(actor: Actor, layer: Layer) -> Job:

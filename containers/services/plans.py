@@ -80,7 +80,7 @@ def graph(names: Collection[str] = ()) -> Graph:
 def facts(names: Collection[str] | None = None) -> dict[str, Fact]:
     """Return what the rows say of the containers `names`, or of all; those that do not exist are missing. One query."""
     rows = hosts.containers() if names is None else hosts.containers().filter(name__in=names)
-    return {row.name: fact_of(row) for row in rows.only("name", "state", "is_ready", "ready", "is_mounted", "autostart")}
+    return {row.name: fact_of(row) for row in rows.only("name", "state", "is_ready", "ready", "is_mounted", "autostart", "build")}
 
 
 def fact_of(row: Container) -> Fact:
@@ -91,4 +91,5 @@ def fact_of(row: Container) -> Fact:
         has_ready_check=row.ready is not None,
         is_mounted=row.is_mounted,
         autostart=row.autostart,
+        has_ephemeral=not row.build,
     )

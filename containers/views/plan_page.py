@@ -20,13 +20,14 @@ from containers.services import hosts, plans
 from containers.views import wording
 
 # What ends processes that somebody may be using.
-INTERRUPTING: Final = (Operation.STOP, Operation.RESTART, Operation.KILL, Operation.DESTROY)
+INTERRUPTING: Final = (Operation.STOP, Operation.RESTART, Operation.RESET, Operation.KILL, Operation.DESTROY)
 _EMPTYING: Final = (Action.STOP, Action.KILL)
 
 _REASONS: Final = {
     "asked for": gettext_lazy("What you asked for"),
     "already running": gettext_lazy("Already running and ready"),
     "already stopped": gettext_lazy("Already stopped"),
+    "was mounted": gettext_lazy("Mounts again: it was mounted"),
     "was running": gettext_lazy("Starts again: it was running"),
     "to be destroyed": gettext_lazy("Stops before it is deleted"),
     "starts at boot": gettext_lazy("Starts at boot"),
@@ -36,6 +37,7 @@ _BUTTONS: Final = {
     Operation.START: (gettext_lazy("Start"), "play"),
     Operation.STOP: (gettext_lazy("Stop"), "stop"),
     Operation.RESTART: (gettext_lazy("Restart"), "restart"),
+    Operation.RESET: (gettext_lazy("Reset"), "undo"),
     Operation.KILL: (gettext_lazy("Kill"), "bolt"),
     Operation.FREEZE: (gettext_lazy("Freeze"), "freeze"),
     Operation.UNFREEZE: (gettext_lazy("Unfreeze"), "play"),

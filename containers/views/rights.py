@@ -26,6 +26,7 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.START: _("Starts a container, and first all that it depends on. Waits until each is ready."),
     Operation.STOP: _("Stops a container, and first all that depends on it: halt signal, time-out, then kill."),
     Operation.RESTART: _("Stops a container and its dependents, then starts again what was running."),
+    Operation.RESET: _("Empties the ephemeral layer of a container, which takes a restart, or unmounting and mounting it."),
     Operation.KILL: _("Ends a container at once, without its halt signal."),
     Operation.FREEZE: _("Suspends all processes of a container."),
     Operation.UNFREEZE: _("Lets a frozen container go on."),
@@ -39,6 +40,7 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.NETWORK: _("Makes the bridge, forwarding and masquerading, where they are missing."),
     Operation.LAYER_IMPORT: _("Unpacks an archive, or copies a directory, into a new layer. Reads it as hostile."),
     Operation.LAYER_REMOVE: _("Removes a layer that no container uses."),
+    Operation.LAYER_COMMIT: _("Copies what a container has written into a new layer. Suspends the container meanwhile."),
     Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),
     Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),
 }

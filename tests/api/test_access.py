@@ -54,7 +54,7 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("DELETE", "/containers/{name}/"),
         *(
             ("POST", f"/containers/{{name}}/{operation}/")
-            for operation in ["start", "stop", "restart", "kill", "freeze", "unfreeze", "mount", "unmount", "execute"]
+            for operation in ["start", "stop", "restart", "reset", "kill", "freeze", "unfreeze", "mount", "unmount", "execute"]
         ),
         ("POST", "/bulk/"),
         ("GET", "/containers/{name}/plan/"),
@@ -70,6 +70,7 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("GET", "/images/"),
         ("GET", "/images/{name}/"),
         ("DELETE", "/images/{name}/"),
+        ("POST", "/containers/{name}/commit/"),
         ("GET", "/layers/"),
         ("POST", "/layers/"),
         ("GET", "/layers/{name}/"),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from containers.choices import ContainerState
 from containers.models import Job, Layer
 from tests.api.conftest import Api
 from tests.support import rows
@@ -147,3 +148,34 @@ def test_a_layer_is_removed_unless_used(api: Api) -> None:
 def test_what_does_not_exist_is_not_found(api: Api, name: str) -> None:
     assert api.get(f"/layers/{name}/").status_code == 404
     assert api.delete(f"/layers/{name}/").status_code == 404
+
+
+def test_what_a_container_wrote_is_kept(api: Api) -> None:
+    rows.container("web", state=ContainerState.RUNNING)
+    response = api.post("/containers/web/commit/", {"layer": "mine", "image": "shop"})
+    job = Job.objects.get(operation="layer-commit")
+    assert (response.status_code, response.json()) == (202, {"job": job.pk})
+    assert (job.targets, job.inputs) == (["web"], {"layer": "mine", "image": "shop:latest"})
+    assert api.get("/layers/mine/").json()["source"] == "commit"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "layer"),
+        ({"layer": "../x"}, "layer"),
+        ({"layer": "x", "image": "a:"}, "image"),
+        ({"layer": "x", "path": "/"}, "path"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_by_field(api: Api, body: Any, field: str) -> None:
+    rows.container("web", state=ContainerState.RUNNING)
+    response = api.post("/containers/web/commit/", body)
+    assert (response.status_code, response.json()["field"]) == (422, field)
+    assert not Job.objects.filter(operation="layer-commit").exists()
+
+
+def test_nothing_is_kept_of_a_container_that_is_stopped(api: Api) -> None:
+    rows.container("web")
+    response = api.post("/containers/web/commit/", {"layer": "mine"})
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")

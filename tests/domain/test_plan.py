@@ -24,8 +24,8 @@ FROZEN = Fact(State.FROZEN, None, has_ready_check=True)
 MOUNTED = Fact(State.STOPPED, None, has_ready_check=False, is_mounted=True)
 
 
-def fact(state: State) -> Fact:
-    return Fact(state, None, has_ready_check=False)
+def fact(state: State, **more: bool) -> Fact:
+    return Fact(state, None, has_ready_check=False, **more)
 
 
 def facts(web: Fact = STOPPED, app: Fact = STOPPED, db: Fact = STOPPED, cache: Fact = STOPPED) -> dict[str, Fact]:
@@ -306,8 +306,8 @@ def test_a_plan_needs_a_target() -> None:
 
 
 PLANNED = {
-    *(Operation.CREATE, Operation.START, Operation.STOP, Operation.RESTART, Operation.KILL, Operation.FREEZE, Operation.UNFREEZE),
-    *(Operation.EXECUTE, Operation.MOUNT, Operation.UNMOUNT, Operation.DESTROY),
+    *(Operation.CREATE, Operation.START, Operation.STOP, Operation.RESTART, Operation.RESET, Operation.KILL),
+    *(Operation.FREEZE, Operation.UNFREEZE, Operation.EXECUTE, Operation.MOUNT, Operation.UNMOUNT, Operation.DESTROY),
     *(Operation.AUTOSTART, Operation.SHUTDOWN, Operation.TIDY),
 }
 
@@ -325,6 +325,21 @@ def test_a_cycle_is_named_instead_of_planned() -> None:
         plan(Operation.START, ["a"], graph, known)
     assert steps(plan(Operation.START, ["c"], graph, known)) == [("c", "start", "asked for", ())]
     assert steps(plan(Operation.KILL, ["a"], graph, known)) == [("a", "skip", "already stopped", ())]
+
+
+def test_reset_empties_what_has_an_ephemeral_layer_that_is_not_empty() -> None:
+    known = facts(web=READY, app=READY, db=READY, cache=fact(State.STOPPED, is_mounted=True))
+    assert planned(Operation.RESET, ["app", "cache"], known) == [
+        ("web", "stop", "needs app", ()),
+        ("app", "stop", "asked for", (1,)),
+        ("app", "start", "asked for", (2,)),
+        ("web", "start", "was running", (1, 3)),
+        ("cache", "unmount", "asked for", ()),
+        ("cache", "mount", "was mounted", (5,)),
+    ]
+    assert planned(Operation.RESET, ["db"], facts()) == [("db", "skip", "stopped: its ephemeral layer is empty", ())]
+    with pytest.raises(Conflict, match="db has no ephemeral layer"):
+        planned(Operation.RESET, ["db"], facts(db=fact(State.RUNNING, has_ephemeral=False)))
 
 
 def test_a_repeated_target_counts_once() -> None:

@@ -9,6 +9,7 @@ from containers.jobs.handlers.base import Handler
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.handlers.demo import DemoHandler
 from containers.jobs.handlers.images import ImageRemoveHandler
+from containers.jobs.handlers.keeping import LayerCommitHandler
 from containers.jobs.handlers.layers import LayerImportHandler, LayerRemoveHandler
 from containers.jobs.handlers.network import NetworkHandler
 
@@ -19,6 +20,7 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.START: ContainerHandler,
     Operation.STOP: ContainerHandler,
     Operation.RESTART: ContainerHandler,
+    Operation.RESET: ContainerHandler,
     Operation.KILL: ContainerHandler,
     Operation.FREEZE: ContainerHandler,
     Operation.UNFREEZE: ContainerHandler,
@@ -32,6 +34,7 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.NETWORK: NetworkHandler,
     Operation.LAYER_IMPORT: LayerImportHandler,
     Operation.LAYER_REMOVE: LayerRemoveHandler,
+    Operation.LAYER_COMMIT: LayerCommitHandler,
     Operation.IMAGE_REMOVE: ImageRemoveHandler,
     Operation.DEMO: DemoHandler,
 }

@@ -14,7 +14,7 @@ from containers.domain.plan import Action
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import State
 from containers.errors import CommandFailed, HostError, InvalidRequest
-from containers.host import config, directories, monitors, rootfs, system
+from containers.host import config, directories, keeping, monitors, rootfs, system
 from containers.host.command import Runner
 from containers.host.facts import Look
 from containers.host.lxc import Lxc
@@ -230,6 +230,8 @@ def destroy(task: Task) -> None:
 
 def tidy(task: Task) -> None:
     """Look again at a container whose job was lost, and remove what an interrupted run left."""
+    if keeping.thaw(task.layout, task.runner, task.name):
+        task.recorder.note("a job that vanished had frozen it: it goes on")
     if task.look().state == State.STOPPED:
         task.lxc.wait_stopped(task.name, timeout_s=TIDY_TIMEOUT_S)
         task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))

@@ -38,7 +38,7 @@ from containers.services.plans import WHOLE_HOST
 # What needs a definition that is valid now; everything else must work on a broken one, too.
 NEEDS_SPEC = frozenset({Action.CREATE, Action.START, Action.EXECUTE, Action.MOUNT, Action.WAIT, Action.UNFREEZE})
 # Operations for which it matters whether what already runs is ready.
-NEEDS_READY = frozenset({Operation.START, Operation.AUTOSTART, Operation.RESTART})
+NEEDS_READY = frozenset({Operation.START, Operation.AUTOSTART, Operation.RESTART, Operation.RESET})
 STARTS = frozenset({Action.START, Action.EXECUTE})
 # Steps after which a container is up, or down on purpose: what failed before is settled, or failed again.
 CHANGES_FAILURE = frozenset({Action.START, Action.WAIT, Action.UNFREEZE, Action.STOP, Action.KILL})
@@ -114,7 +114,7 @@ class ContainerHandler(Handler):
         if self.operation == Operation.DESTROY:
             operations.check_protection(self.plan.targets)
         self.subjects = {row.name: self._subject(row) for row in rows}
-        if self.operation == Operation.RESTART:
+        if self.operation in (Operation.RESTART, Operation.RESET):
             self._check_startable()
         return self._with_network(self.plan.steps)
 
@@ -137,6 +137,7 @@ class ContainerHandler(Handler):
                 has_ready_check=bool(row.ready),
                 is_mounted=row.is_mounted,
                 autostart=row.autostart,
+                has_ephemeral=not row.build,
             )
             for row in rows
         }

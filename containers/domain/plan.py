@@ -96,10 +96,12 @@ class _Planner:
         if builders := [name for name in targets if not self._facts[name].has_ephemeral]:
             raise Conflict(f"{', '.join(builders)} has no ephemeral layer: it writes into its topmost layer")
         self.restart([name for name in targets if self._facts[name].is_up])
-        for name in targets:
-            if self._facts[name].is_mounted and not self._facts[name].is_up:
+        # A start mounts anew, also that of one which was only mounted.
+        begun = {step.container for step in self.steps}
+        for name in (name for name in targets if name not in begun):
+            if self._facts[name].is_mounted:
                 self._add(name, Action.MOUNT, "was mounted", [self._add(name, Action.UNMOUNT, ASKED_FOR)])
-            elif not self._facts[name].is_up:
+            else:
                 self._add(name, Action.SKIP, "stopped: its ephemeral layer is empty")
 
     def destroy(self, targets: Sequence[str]) -> None:

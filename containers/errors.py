@@ -90,6 +90,8 @@ class HostError(SpocError):
     """The host did not do what it was told."""
 
     code = "host"
+    # On a page, or in an answer: root's session server does not answer.
+    status = 503
 
 
 class CommandFailed(HostError):

@@ -37,11 +37,12 @@ def paginate_together(
     if first >= count and number > 1:
         raise NotFound(f"The last page is {max(1, -(-count // PAGE_SIZE))}")
     results = export(list(rows[first : first + PAGE_SIZE])) if count else []
-    return {"count": count, "next": _next(request, number, count), "results": results}
+    return {"count": count, "next": next_page(request, number, count), "results": results}
 
 
-def _next(request: HttpRequest, number: int, count: int) -> str | None:
-    if number * PAGE_SIZE >= count:
+def next_page(request: HttpRequest, number: int, count: int, *, size: int = PAGE_SIZE) -> str | None:
+    """Return the address of the page after this one; None on the last."""
+    if number * size >= count:
         return None
     query = request.GET.copy()
     query["page"] = str(number + 1)

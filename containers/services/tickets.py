@@ -18,7 +18,7 @@ from django.utils import timezone
 from containers.choices import Via
 from containers.errors import Forbidden, InvalidRequest
 from containers.models import Ticket
-from containers.services import access
+from containers.services import access, looking
 from containers.services.access import Right
 from containers.services.actor import Actor
 from containers.services.inputs import Inputs
@@ -42,7 +42,10 @@ class Kind:
     find: Callable[[str], object]
 
 
-KINDS: Final[dict[str, Kind]] = {}
+KINDS: Final[dict[str, Kind]] = {
+    "tree": Kind("view", looking.TreeInputs, looking.find),
+    "file": Kind("operate", looking.FileInputs, looking.find),
+}
 
 
 @dataclass(frozen=True)

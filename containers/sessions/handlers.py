@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 from containers.services.tickets import Order
+from containers.sessions import files
 from containers.sessions.connection import Connection
 
 # Runs in a process of its own, which ends with it. May raise SpocError, which is told in its words, and Gone.
 Handler = Callable[[Order, Connection], None]
 
-HANDLERS: Final[dict[str, Handler]] = {}
+HANDLERS: Final[dict[str, Handler]] = {
+    "tree": files.look,
+    "file": files.read,
+}

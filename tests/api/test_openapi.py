@@ -23,8 +23,11 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from containers.api import api as ninja_api
 from tests.api.conftest import Api
 from tests.support import rows
+from tests.support.sessions import session_server
 
-pytestmark = pytest.mark.django_db
+__all__ = ["session_server"]
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("session_server")]
 
 SCHEMA = schemathesis.openapi.from_dict(ninja_api.get_openapi_schema(path_prefix="/api/v1/"))
 FOUND: list[Any] = [found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)]

@@ -1,0 +1,111 @@
+"""Looking into layers, and into what containers write: asked of root's session server, since nobody else may read there.
+
+Names and changes may be seen by whoever sees containers. What is in a file may not: it can hold secrets, as keys of a
+server do, and so it takes the right to operate.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from containers.domain.frames import Frame
+from containers.domain.tree import Listing, Preview, Summary, path_bytes, path_text
+from containers.errors import Conflict, Forbidden
+from containers.models import Container, Image, Layer
+from containers.services import looking, tickets
+from containers.services.actor import Actor
+from containers.services.looking import PAGE_SIZE
+from containers.services.sessions import Session
+
+# A slow line holds one of the web process's threads for as long as it takes: the others are for pages.
+MAX_DOWNLOADS: Final = 3
+
+_downloads: Final = threading.BoundedSemaphore(MAX_DOWNLOADS)
+
+Subject = Layer | Container
+
+
+@dataclass(frozen=True)
+class Below:
+    """The layers that a layer is compared with, the lowest first, and whose stack that is: an image, a container, or none."""
+
+    layers: tuple[str, ...] = ()
+    of: Image | Container | None = None
+
+
+class Download:
+    """A file on its way: `name` as text, `size`, and when it is iterated its bytes as they come. To be closed."""
+
+    def __init__(self, name: str, size: int, frames: Iterator[Frame], kept: ExitStack) -> None:
+        self.name = name
+        self.size = size
+        self._frames = frames
+        self._kept = kept
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes. Raises HostError, or what root says, where the file ends early."""
+        for frame in self._frames:
+            yield frame.payload
+
+    def close(self) -> None:
+        """Hang up; closing twice is harmless."""
+        self._kept.close()
+
+
+def below(layer: Layer) -> Below:
+    """Return what lies below a layer: in the first image that has it, or else in the first container; three queries."""
+    if image_use := layer.image_uses.select_related("image").order_by("image__name", "image__version").first():
+        stack = image_use.image.image_layers.filter(position__lt=image_use.position)
+        return Below(tuple(stack.values_list("layer__name", flat=True)), image_use.image)
+    if use := layer.uses.select_related("container").order_by("container__name").first():
+        lower = use.container.layer_uses.filter(position__lt=use.position)
+        return Below(tuple(lower.values_list("layer__name", flat=True)), use.container)
+    return Below()
+
+
+def listing(actor: Actor, subject: Subject, path: str, *, page: int = 1) -> Listing:
+    """Return one page of a directory. Raises Forbidden, InvalidRequest, NotFound, HostError if root does not answer."""
+    given = {"path": path, "offset": (page - 1) * PAGE_SIZE, "limit": PAGE_SIZE}
+    return Listing.model_validate_json(_ask(actor, "tree", subject, given))
+
+
+def summary(actor: Actor, subject: Subject) -> Summary:
+    """Return size and changes of the whole tree. Raises what `listing` raises."""
+    return Summary.model_validate_json(_ask(actor, "tree", subject, {"ask": "summary"}))
+
+
+def preview(actor: Actor, subject: Subject, path: str) -> Preview:
+    """Return the beginning of a file as harmless text. Raises what `listing` raises."""
+    return Preview.model_validate_json(_ask(actor, "file", subject, {"path": path}))
+
+
+def download(actor: Actor, subject: Subject, path: str) -> Download:
+    """Open a file to be sent, whatever its size. Raises what `listing` raises, and Conflict while too many are sent."""
+    with ExitStack() as stack:
+        if not _downloads.acquire(blocking=False):
+            raise Conflict(f"{MAX_DOWNLOADS} other downloads are under way", resolution="Try again when one has ended.")
+        stack.callback(_downloads.release)
+        session = stack.enter_context(_open(actor, "file", subject, {"ask": "content", "path": path}))
+        frames = iter(session)
+        told = next(frames).message
+        kept = stack.pop_all()
+    return Download(path_text(path_bytes(path)[-1]), int(told["size"]), frames, kept)
+
+
+def _ask(actor: Actor, kind: str, subject: Subject, given: Mapping[str, Any]) -> bytes:
+    """Return the whole answer of a session, JSON of a page at most."""
+    with _open(actor, kind, subject, given) as session:
+        return b"".join(frame.payload for frame in session)
+
+
+def _open(actor: Actor, kind: str, subject: Subject, given: Mapping[str, Any]) -> Session:
+    if actor.user is None:
+        raise Forbidden("Files are shown to somebody who is signed in")
+    name = looking.subject_of(subject)
+    below_it = {"below": below(subject).layers} if isinstance(subject, Layer) else {}
+    ticket = tickets.issue(actor, kind, name, {**given, **below_it})
+    return Session.open(ticket, user_id=actor.user.pk, kind=kind, subject=name)

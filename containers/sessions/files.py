@@ -1,0 +1,70 @@
+"""Sessions that look into layers, and into what containers have written: names and changes, or the bytes of one file."""
+
+from __future__ import annotations
+
+import os
+from typing import Final, cast
+
+from django.conf import settings
+
+from containers.domain.layout import Layout
+from containers.domain.tree import path_bytes
+from containers.errors import Conflict, NotFound
+from containers.host import rootfs
+from containers.host.inspect import IdMap, Tree
+from containers.models import Layer
+from containers.services import looking
+from containers.services.looking import FileInputs, LookInputs, TreeInputs
+from containers.services.tickets import Order
+from containers.sessions.connection import Connection
+
+_CHUNK: Final = 1 << 18
+
+
+def look(order: Order, connection: Connection) -> None:
+    """Send one directory, or the whole tree in numbers, as JSON."""
+    asked = cast("TreeInputs", order.arguments)
+    with _open(order.subject, asked) as tree:
+        if asked.ask == "summary":
+            answer = tree.summary().model_dump_json()
+        else:
+            answer = tree.listing(path_bytes(asked.path), offset=asked.offset, limit=asked.limit).model_dump_json()
+    connection.send(answer.encode())
+
+
+def read(order: Order, connection: Connection) -> None:
+    """Send the beginning of a file as JSON, or its name and size and then all that is in it."""
+    asked = cast("FileInputs", order.arguments)
+    path = path_bytes(asked.path)
+    with _open(order.subject, asked) as tree:
+        if asked.ask == "preview":
+            connection.send(tree.preview(path).model_dump_json().encode())
+            return
+        with tree.open_file(path) as file:
+            size = os.fstat(file).st_size
+            connection.tell({"size": size})
+            _send(file, size, connection)
+
+
+def _send(file: int, size: int, connection: Connection) -> None:
+    """Send what was announced, and no more of a file that grows; one that shrinks ends early, which is noticed."""
+    left = size
+    while left and (data := os.read(file, min(left, _CHUNK))):
+        connection.send(data)
+        left -= len(data)
+    if left:
+        raise Conflict("The file became shorter while it was read")
+
+
+def _open(subject: str, asked: LookInputs) -> Tree:
+    layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+    idmap = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
+    found = looking.find(subject)
+    if isinstance(found, Layer):
+        return Tree(layout.layer(found.name), [layout.layer(name) for name in reversed(asked.below)], idmap)
+    if found.build:
+        raise Conflict(f"{found.name} has no ephemeral layer: it writes into its topmost layer")
+    if not layout.config(found.name).exists():
+        raise NotFound(f"{found.name} has not been made on the host yet")
+    below = rootfs.layers(layout, found.name)
+    return Tree(layout.ephemeral(found.name), [layout.layer(name) for name in reversed(below)], idmap)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from ninja import Body, Query, Schema
+from pydantic import Field
 
 from containers.api import exports, schemas
 from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
@@ -28,6 +29,13 @@ router = Router(tags=["containers"])
 class ContainerFilter(Paged):
     search: QueryText = ""
     state: ContainerState | None = None
+
+
+class LogFilter(Schema):
+    lines: Annotated[int | None, Field(ge=1, le=logs.MOST_LINES, description="The last ones; all that is kept if left out")] = (
+        None
+    )
+    search: QueryText = ""
 
 
 class Removal(Schema):
@@ -108,9 +116,13 @@ def show_config(request: ApiRequest, name: str) -> HttpResponse:
 
 
 @router.get("/containers/{name}/log/", auth=VIEW, response=ERRORS, openapi_extra=PLAIN_TEXT)
-def show_log(request: ApiRequest, name: str) -> HttpResponse:
-    """Return the end of the container's console log, as plain text."""
-    return plain_text(logs.tail(hosts.get_container(name).name))
+def show_log(request: ApiRequest, name: str, filters: Query[LogFilter]) -> HttpResponse:
+    """Return the end of the container's console log, as plain text; with `search`, only lines that hold it, in any case."""
+    row = hosts.get_container(name)
+    if filters.lines is None and not filters.search:
+        return plain_text(logs.tail(row.name))
+    piece = logs.last(row.name, filters.lines or logs.MOST_LINES, filters.search)
+    return plain_text("".join(f"{line}\n" for line in piece.lines) + piece.rest)
 
 
 @router.get("/containers/{name}/revisions/", auth=VIEW, response={200: schemas.RevisionPage, **ERRORS})

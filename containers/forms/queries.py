@@ -110,6 +110,21 @@ class GraphQuery:
         return self.view != "table"
 
 
+@dataclass(frozen=True)
+class LogQuery:
+    """How much of a log is shown; `after` is where a page that follows has got to."""
+
+    lines: int
+    search: str = ""
+    after: str | None = None
+
+    @classmethod
+    def of(cls, data: QueryDict, lengths: tuple[int, ...]) -> Self:
+        lines = data.get("lines", "")
+        known = {str(length): length for length in lengths}
+        return cls(known.get(lines, lengths[0]), _text(data, "search"), data.get("after"))
+
+
 def _text(data: QueryDict, name: str) -> str:
     return data.get(name, "").replace("\0", "").strip()[:MAX_SEARCH]
 

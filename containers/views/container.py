@@ -1,4 +1,4 @@
-"""One container: overview, LXC configuration, log and jobs. Definition and history have modules of their own."""
+"""One container: overview, LXC configuration and jobs. The other tabs have modules of their own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.errors import InvalidRequest
-from containers.services import configs, hosts, logs, specs
+from containers.services import configs, hosts, specs
 from containers.views import activities, differences
 from containers.views.access import Request, get_container
 from containers.views.jobs import page_of
@@ -19,8 +19,6 @@ from containers.views.page import ContainerPage
 from containers.views.patches import Wanted
 
 LAST_JOBS = 5
-LOG_BYTES = 64 * 1024
-WHOLE_LOG_BYTES = 1024 * 1024
 
 
 @require_GET
@@ -48,19 +46,6 @@ def config(request: Request, name: str) -> HttpResponse:
     except InvalidRequest as error:
         return render(request, "containers/config.html", page.context | {"error": error}, status=error.status)
     return render(request, "containers/config.html", page.context | {"lines": lines})
-
-
-@require_GET
-@login_required
-def log(request: Request, name: str) -> HttpResponse:
-    container = get_container(request, name, "view")
-    if "download" in request.GET:
-        return _attachment(logs.tail(name, WHOLE_LOG_BYTES), "text/plain; charset=utf-8", f"{name}.log")
-    text = logs.tail(name, LOG_BYTES)
-    context: dict[str, Any] = {"log": text, "log_bytes": LOG_BYTES, "container": container}
-    if request.htmx:
-        return render(request, "containers/_log.html", context)
-    return render(request, "containers/log.html", ContainerPage.load(request, container, "log").context | context)
 
 
 @require_GET

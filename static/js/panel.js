@@ -182,17 +182,6 @@
     if (box) document.querySelector(box.dataset.wrapBox).classList.toggle("sw-unwrapped", !box.checked);
   });
 
-  // --- the log: its end is what people look for; follow asks for it again ---
-  function to_end() {
-    for (const pre of document.querySelectorAll("pre[data-end]")) pre.scrollTop = pre.scrollHeight;
-  }
-
-  setInterval(() => {
-    const box = document.querySelector("[data-follow]");
-    const log = box?.checked && !document.hidden && document.querySelector(box.dataset.follow);
-    if (log) window.htmx.ajax("GET", log.dataset.logUrl, { target: box.dataset.follow, swap: "outerHTML" }).then(to_end);
-  }, 2000);
-
   // --- theme ---
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-theme]")) return;
@@ -218,7 +207,9 @@
     }
   });
 
+  // Of output, the end is what people look for.
+  for (const pre of document.querySelectorAll("pre[data-end]")) pre.scrollTop = pre.scrollHeight;
+
   // A form that was refused: the summary is where to begin.
   document.getElementById("problems")?.focus();
-  to_end();
 })();

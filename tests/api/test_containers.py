@@ -372,6 +372,16 @@ def test_the_log_is_plain_text(api: Api, settings: Any, tmp_path: Path) -> None:
     assert (response.content, response["Content-Type"]) == (b"hello <b>\n", "text/plain; charset=utf-8")
 
 
+def test_the_log_is_searched_and_cut(api: Api, settings: Any, tmp_path: Path) -> None:
+    settings.LOG_DIR = tmp_path
+    rows.container("a")
+    (tmp_path / "a.log").write_text("Error 1\nfine\nerror 2\nend")
+    assert api.get("/containers/a/log/?lines=1").content == b"error 2\nend"
+    assert api.get("/containers/a/log/?search=ERROR").content == b"Error 1\nerror 2\n"
+    assert api.get("/containers/a/log/?lines=0").status_code == 422
+    assert api.get("/containers/a/log/?search=%00").status_code == 422
+
+
 def test_revisions_are_listed_newest_first(api: Api, operator: User) -> None:
     rows.container("a")
     api.patch("/containers/a/", {"description": "x", "limits": {"pids": 2}})

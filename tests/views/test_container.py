@@ -1,13 +1,11 @@
-"""One container's page: head, overview, configuration, log, jobs, export, clone."""
+"""One container's page: head, overview, configuration, jobs, export, clone."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
@@ -138,20 +136,6 @@ def test_rows_changed_behind_the_forms_back_are_named_and_not_rendered(client: C
     assert "U+000A" in response.content.decode()
     for path in ("", "definition/", "log/", "jobs/", "history/"):
         assert client.get(f"/containers/web/{path}").status_code == 200
-
-
-def test_the_log_shows_its_end_and_can_be_had_as_a_file(client: Client) -> None:
-    rows.container("web")
-    assert "Nothing has been written" in page(client, "log/").one(id="log").text
-    log = Path(settings.LOG_DIR) / "web.log"
-    log.write_text("first <b>\n\x1b[31mred\x1b[0m\n")
-    assert page(client, "log/").one(id="log").text == "first <b> red"
-    assert page(client, "log/", headers=HTMX).all("nav") == []
-    response = client.get("/containers/web/log/?download")
-    assert response["Content-Type"] == "text/plain; charset=utf-8"
-    assert response["Content-Disposition"] == 'attachment; filename="web.log"'
-    assert response.content.decode() == "first <b>\nred\n"
-    log.unlink()
 
 
 def test_the_jobs_of_the_container_include_those_on_its_way(client: Client, operator: Any) -> None:

@@ -22,6 +22,7 @@ from containers.views import (
     log_page,
     operations,
     rights,
+    search,
     shell,
     transfer,
 )
@@ -136,6 +137,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="container-list"), name="home"),
     path("dependencies/", dependencies.whole_graph, name="dependencies"),
     path("strip/", shell.strip, name="strip"),
+    path("search/", search.search, name="search"),
     path("operations/", rights.operations, name="operations"),
     *account_urls,
     *container_urls,

@@ -195,13 +195,10 @@
     event.target.closest("details").open = false;
   });
 
-  // --- keys: "/" finds in the list, Ctrl K finds a container from anywhere ---
+  // --- keys: "/" finds in the list ---
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches?.("input, select, textarea, [contenteditable]");
-    if ((event.ctrlKey || event.metaKey) && event.key === "k") {
-      event.preventDefault();
-      document.getElementById("find-container")?.focus();
-    } else if (event.key === "/" && !typing && document.getElementById("find")) {
+    if (event.key === "/" && !typing && document.getElementById("find")) {
       event.preventDefault();
       document.getElementById("find").focus();
     }

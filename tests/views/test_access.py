@@ -44,6 +44,7 @@ READING = {
     "layer-list",
     "layer-detail",
     "operations",
+    "search",
     "strip",
 }
 POST_ONLY = {

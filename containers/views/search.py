@@ -1,0 +1,28 @@
+"""Search from anywhere: as a page, and as the options of the field at the top of every page."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from containers.services import access
+from containers.views.access import Request, require
+from containers.views.finding import MAX_TYPED, find
+
+
+@require_GET
+@login_required
+def search(request: Request) -> HttpResponse:
+    require(request, "view")
+    typed = request.GET.get("q", "")[:MAX_TYPED]
+    groups = find(typed, may_operate=access.may_operate(request.user))
+    context = {"section": "search", "typed": typed, "groups": groups, "count": sum(len(group.items) for group in groups)}
+    return render(request, _template(request), context)
+
+
+def _template(request: Request) -> str:
+    if not request.htmx:
+        return "search/page.html"
+    return "search/_options.html" if "options" in request.GET else "search/_results.html"

@@ -162,6 +162,9 @@ PAGES = [
     "/dependencies/",
     "/dependencies/?operation=start&container=web",
     "/operations/",
+    "/jobs/?operation=create&container=web",
+    "/containers/web/history/?from=1&to=1",
+    "/search/?q=w",
 ]
 
 

@@ -79,6 +79,7 @@ class Operation(TextChoices):
     LAYER_IMPORT = states.Operation.LAYER_IMPORT.value, _("Import layer")
     LAYER_REMOVE = states.Operation.LAYER_REMOVE.value, _("Remove layer")
     LAYER_COMMIT = states.Operation.LAYER_COMMIT.value, _("Keep as a layer")
+    IMAGE_BUILD = states.Operation.IMAGE_BUILD.value, _("Build image")
     IMAGE_REMOVE = states.Operation.IMAGE_REMOVE.value, _("Remove image")
     DEMO = states.Operation.DEMO.value, _("Make demo")
 

@@ -22,6 +22,10 @@ class ContainerQuerySet(models.QuerySet["Container"]):
             "environment",
         )
 
+    def lasting(self) -> Self:
+        """Leave out those that are there for one job alone."""
+        return self.filter(build_job=None)
+
     def with_dependencies(self) -> Self:
         return self.prefetch_related("dependencies__needs")
 

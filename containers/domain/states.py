@@ -41,5 +41,6 @@ class Operation(StrEnum):
     LAYER_IMPORT = "layer-import"
     LAYER_REMOVE = "layer-remove"
     LAYER_COMMIT = "layer-commit"
+    IMAGE_BUILD = "image-build"
     IMAGE_REMOVE = "image-remove"
     DEMO = "demo"

@@ -59,6 +59,8 @@ class PlanStep:
     action: Action
     reason: str
     after: tuple[int, ...]
+    # Taken whatever became of the steps before it: it cleans up. A cancel does not keep it from anything.
+    always: bool = False
 
 
 @dataclass(frozen=True)

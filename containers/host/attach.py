@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from containers.domain.layout import Layout
 from containers.errors import CommandFailed, CommandTimeout, HostError
 from containers.host import command_socket, facts, tools
-from containers.host.command import CommandResult, Runner, describe
+from containers.host.command import OUTPUT_CAP, CommandResult, Runner, describe
 
 
 def command(
@@ -40,11 +40,15 @@ def run(
     *,
     timeout_s: float,
     ok_codes: Container[int] | None,
+    input: bytes | None = None,
+    output_cap: int = OUTPUT_CAP,
 ) -> CommandResult:
     """Run `words`, which runs `argv` in the container; errors speak of `argv`. Raises HostError if nothing runs there."""
     try:
         with command_socket.held(layout, name) as has_partner:
-            result = runner.run(words, timeout_s=timeout_s, ok_codes=None, has_partner=has_partner)
+            result = runner.run(
+                words, timeout_s=timeout_s, ok_codes=None, input=input, output_cap=output_cap, has_partner=has_partner
+            )
     except CommandTimeout as error:
         text = f"{argv[0]} in {name} did not end within {timeout_s:g} s"
         raise CommandTimeout(text, argv=error.argv, exit_code=error.exit_code, output=error.output) from error

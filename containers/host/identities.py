@@ -66,7 +66,8 @@ def _getent(ask: Ask, database: str, key: str) -> list[str] | None:
         return None
     # What a container's program prints is not to be trusted.
     fields = result.output.split("\n", 1)[0].split(":")
-    numbers = fields[2:4] if database == "passwd" else fields[2:3]
-    if result.exit_code or not numbers or not all(_NUMBER.fullmatch(number) for number in numbers):
+    count = 2 if database == "passwd" else 1
+    numbers = fields[2 : 2 + count]
+    if result.exit_code or len(numbers) < count or not all(_NUMBER.fullmatch(number) for number in numbers):
         raise HostError(f"getent {database} {key} gave no usable answer", details=result.output)
     return fields

@@ -11,7 +11,7 @@ from containers.domain.layout import Layout
 from containers.domain.states import State
 from containers.errors import CommandFailed, CommandTimeout, Conflict, HostError
 from containers.host import attach, cgroups, command_socket, facts, identities, monitors, readiness, rootfs, starting, tools
-from containers.host.command import CommandResult, Runner
+from containers.host.command import OUTPUT_CAP, CommandResult, Runner
 from containers.host.facts import Look
 
 __all__ = ["Look", "Lxc"]
@@ -128,13 +128,26 @@ class Lxc:
         env: Mapping[str, str] | None = None,
         timeout_s: float,
         ok_codes: Container[int] | None = (0,),
+        input: bytes | None = None,
+        output_cap: int = OUTPUT_CAP,
     ) -> CommandResult:
         """Run a command in a running container; raise CommandFailed unless its exit code is among `ok_codes`.
 
-        Ids are the container's, root by default. The environment is empty but for the definition's and `env`.
+        Ids are the container's, root by default. The environment is empty but for the definition's and `env`. `input` is
+        what it reads, of its output `output_cap` bytes are kept.
         """
         words = attach.command(self._layout, name, argv, uid=uid, gid=gid, cwd=cwd, env=env)
-        return attach.run(self._layout, self._runner, name, argv, words, timeout_s=timeout_s, ok_codes=ok_codes)
+        return attach.run(
+            self._layout,
+            self._runner,
+            name,
+            argv,
+            words,
+            timeout_s=timeout_s,
+            ok_codes=ok_codes,
+            input=input,
+            output_cap=output_cap,
+        )
 
     def resolve_ids(self, name: str, uid: str | None, gid: str | None) -> tuple[int, int]:
         """Return the numbers of a user and a group, looked up with getent in the running container.

@@ -1,4 +1,7 @@
-"""Carries out a plan: every step starts as soon as the steps it comes after have succeeded, side by side."""
+"""Carries out a plan: every step starts as soon as the steps it comes after have succeeded, side by side.
+
+A step that is taken `always` starts when they have ended.
+"""
 
 from __future__ import annotations
 
@@ -77,9 +80,9 @@ class Executor:
         for step in self._steps.values():
             if step.number in self._begun:
                 continue
-            if self._cancel.next:
+            if self._cancel.next and not step.always:
                 self._end_unbegun(step, StepState.CANCELLED, self._cancel.reason)
-            elif blocker := self._blocker(step):
+            elif not step.always and (blocker := self._blocker(step)):
                 self._end_unbegun(step, StepState.SKIPPED, f"{blocker.container or blocker.action} did not succeed")
             elif self._may_begin(step):
                 self._begun.add(step.number)

@@ -111,6 +111,7 @@ class Monitor:
 
     def _reap(self) -> None:
         reaper.reap(self._host)
+        reaper.clear_builds(self._host)
         reaper.ring_pending(self._host)
         self._find_ended()
         self._sweep()

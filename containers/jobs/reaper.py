@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import Final
 
 import redis
@@ -10,18 +11,20 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from containers.choices import PENDING_JOB_STATES, JobState, StepState, Via
+from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState, LayerSource, StepState, Via
 from containers.domain.states import Operation
 from containers.host.locks import Locks
 from containers.jobs import queue
 from containers.jobs.journal import Journal, find_job
-from containers.models import Container, Host, Job
+from containers.models import Container, Host, Job, Layer
 from containers.services import jobs
 from containers.services.actor import Actor
 
 logger = logging.getLogger(__name__)
 
 SYSTEM = Actor(None, Via.SYSTEM, None)
+# A removal that failed would fail again at once.
+RETRY_S: Final = 60
 # What is done by doing it once more, whatever was done already.
 GOES_ON: Final = frozenset({Operation.IMAGE_REMOVE})
 
@@ -67,6 +70,9 @@ def _queue_tidy(job: Job) -> None:
         # The layer of an import, if it got as far as to be there, was never announced; a removal goes on where it ended.
         jobs.queue(SYSTEM, Operation.LAYER_REMOVE, targets, {})
         return
+    if job.operation == Operation.IMAGE_BUILD:
+        clear_builds(job.host)
+        return
     if job.operation in GOES_ON and job.via != Via.SYSTEM:
         jobs.queue(SYSTEM, Operation(job.operation), targets, inputs)
         return
@@ -77,6 +83,26 @@ def _queue_tidy(job: Job) -> None:
     names = sorted(Container.objects.filter(host=job.host_id, name__in=touched).values_list("name", flat=True))
     if names and job.operation != Operation.TIDY:
         jobs.queue(SYSTEM, Operation.TIDY, names, {"after": job.pk}, names)
+
+
+def clear_builds(host: Host) -> None:
+    """Queue the removal of containers that were there for a build which has ended, and of the layers that came of none.
+
+    The rows say it all: a build writes container and layer together, and makes the layer available before the container
+    goes. What could not be removed is tried again after a while.
+    """
+    over = Container.objects.filter(host=host).exclude(build_job=None).exclude(build_job__state__in=ACTIVE_JOB_STATES)
+    layers = Layer.objects.filter(host=host, source=LayerSource.BUILD, is_available=False, uses=None)
+    for name in over.values_list("name", flat=True):
+        _queue_removal(host, Operation.DESTROY, name)
+    for name in layers.values_list("name", flat=True):
+        _queue_removal(host, Operation.LAYER_REMOVE, name)
+
+
+def _queue_removal(host: Host, operation: Operation, name: str) -> None:
+    before = timezone.now() - timedelta(seconds=RETRY_S)
+    if not Job.objects.filter(host=host, operation=operation, targets=[name], created_at__gt=before).exists():
+        jobs.queue(SYSTEM, operation, [name], {}, [name] if operation == Operation.DESTROY else [])
 
 
 def ring_pending(host: Host) -> int:

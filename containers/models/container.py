@@ -61,6 +61,8 @@ class Container(models.Model):
     # First line of why the last start did not end well; empty after one that did.
     failure = models.CharField(max_length=300, blank=True)
     last_job = models.ForeignKey("Job", null=True, on_delete=models.SET_NULL, related_name="+")
+    # The job that builds a layer in it: such a container goes when the job has ended, however it ends.
+    build_job = models.ForeignKey("Job", null=True, on_delete=models.PROTECT, related_name="build_containers")
 
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -55,6 +55,8 @@ def update_container(
     somebody else has saved since `expected_revision` (by default since `container` was loaded).
     """
     access.require(actor, "operate")
+    if container.build_job_id is not None:
+        raise Conflict(f"{container.name} is there for job {container.build_job_id} alone and goes with it")
     expected = container.revision if expected_revision is None else expected_revision
     if expected != container.revision:
         raise _overtaken(container, expected)

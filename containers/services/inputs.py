@@ -12,9 +12,10 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from containers.domain import names
+from containers.domain import names, recipe
 from containers.domain.definition import MAX_LAYERS
 from containers.domain.image import ImageRef
+from containers.domain.recipe import MAX_FILES
 from containers.domain.states import Operation
 from containers.domain.text import MAX_COMMAND, MAX_PATH, check_text
 from containers.domain.values import Value
@@ -27,6 +28,7 @@ MAX_VOLUMES: Final = 100
 
 _IDENTITY_NAME: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _IDENTITY_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _UPLOAD: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -82,6 +84,20 @@ def _image(value: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _recipe(value: str) -> str:
+    try:
+        recipe.parse(value)
+    except InvalidRequest as error:
+        raise ValueError(error.brief) from error
+    return value
+
+
+def _digest(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("is not a SHA-256 in hexadecimal digits")
+    return value
+
+
 Argument = Annotated[str, AfterValidator(_argument)]
 CommandWords = Annotated[
     tuple[Argument, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_ARGUMENTS), AfterValidator(_command)
@@ -90,6 +106,8 @@ Identity = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_iden
 VolumeName = Annotated[str, AfterValidator(names.volume_name)]
 VolumeNames = Annotated[tuple[VolumeName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_VOLUMES)]
 LayerName = Annotated[str, AfterValidator(names.layer_name)]
+RecipePath = Annotated[str, AfterValidator(recipe.file_path)]
+Digest = Annotated[str, AfterValidator(_digest)]
 
 
 class Inputs(Value):
@@ -140,6 +158,14 @@ class LayerCommitInputs(Inputs):
     image: Annotated[str, AfterValidator(_image)] | None = None
 
 
+class ImageBuildInputs(Inputs):
+    """A recipe, {path: SHA-256} of its files, and whether to build what was built already. The image is the target."""
+
+    recipe: Annotated[str, AfterValidator(_recipe)]
+    files: Annotated[dict[RecipePath, Digest], Field(max_length=MAX_FILES)] = {}
+    force: bool = False
+
+
 class ImageRemoveInputs(Inputs):
     """The layers that the image had: those that nothing else uses go with it, also when the image is gone already."""
 
@@ -164,6 +190,7 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.DESTROY: DestroyInputs,
     Operation.LAYER_IMPORT: LayerImportInputs,
     Operation.LAYER_COMMIT: LayerCommitInputs,
+    Operation.IMAGE_BUILD: ImageBuildInputs,
     Operation.IMAGE_REMOVE: ImageRemoveInputs,
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,

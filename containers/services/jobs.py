@@ -50,6 +50,9 @@ def retry(actor: Actor, job: Job) -> Job:
         return layers.repeat_import(actor, job)
     if operation == Operation.LAYER_COMMIT:
         return layers.repeat_commit(actor, job)
+    if operation == Operation.IMAGE_BUILD:
+        # The container that it was built in is gone.
+        return queue(actor, operation, job.targets, job.inputs, host=job.host, retry_of=job)
     return queue(actor, operation, job.targets, job.inputs, _containers(job), host=job.host, retry_of=job)
 
 

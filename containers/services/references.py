@@ -31,7 +31,8 @@ def resolve(new: Sequence[ContainerSpec], *, fields: Mapping[str, str] | None = 
     Call it with the host locked: otherwise two that save at once could close a cycle. Four queries.
     """
     paths = dict.fromkeys((spec.name for spec in new), DEFINITION) | dict(fields or {})
-    existing = dict(hosts.containers().values_list("name", "pk"))
+    # What goes with its job is nothing to depend on.
+    existing = dict(hosts.containers().lasting().values_list("name", "pk"))
     layers = {row.name: row for row in hosts.layers()}
     names = {*existing, *(spec.name for spec in new)}
     errors: list[FieldError] = []

@@ -46,7 +46,7 @@ def import_containers(actor: Actor, document: object) -> list[tuple[Container, J
 def export() -> dict[str, Any]:
     """Return all containers of this host as a document that `import_containers` takes; five queries."""
     document: dict[str, Any] = {"containers": {}, "settings": {}}
-    for row in hosts.containers().with_definition():
+    for row in hosts.containers().lasting().with_definition():
         data = specs.data_of(row)
         # One that is not valid is shown as it is, even if that is empty.
         name = data.pop("name", "")

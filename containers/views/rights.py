@@ -39,6 +39,7 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.TIDY: _("Looks at the host again and corrects what the panel believes; removes what vanished jobs left."),
     Operation.NETWORK: _("Makes the bridge, forwarding and masquerading, where they are missing."),
     Operation.LAYER_IMPORT: _("Unpacks an archive, or copies a directory, into a new layer. Reads it as hostile."),
+    Operation.IMAGE_BUILD: _("Builds a layer in a container of its own, as its recipe says, and makes an image of it."),
     Operation.LAYER_REMOVE: _("Removes a layer that no container uses."),
     Operation.LAYER_COMMIT: _("Copies what a container has written into a new layer. Suspends the container meanwhile."),
     Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),

@@ -135,9 +135,10 @@ def test_without_getent_names_cannot_be_looked_up_but_numbers_can(box: Box) -> N
         box.lxc.resolve_ids(name, "nobody", None)
 
 
-def test_what_a_container_makes_of_getent_is_not_believed(box: Box) -> None:
+@pytest.mark.parametrize("line", ["root:x:-1:0", "root:x:1", "root"])
+def test_what_a_container_makes_of_getent_is_not_believed(box: Box, line: str) -> None:
     name = box.start()
-    box.shell(name, "printf '#!/bin/sh\\necho root:x:-1:0; exit 0\\n' > /bin/getent")
+    box.shell(name, f"printf '#!/bin/sh\\necho {line}; exit 0\\n' > /bin/getent")
 
     with pytest.raises(HostError, match="no usable answer"):
         box.lxc.resolve_ids(name, "root", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -130,3 +131,30 @@ def test_every_step_that_begins_says_so_and_ends_last(count: int) -> None:
 
 def test_nothing_to_do_is_done() -> None:
     assert execute([], lambda *_: None)[0].states == {}
+
+
+def test_what_cleans_up_is_done_whatever_became_of_the_steps_before() -> None:
+    def act(step: PlanStep, recorder: StepRecorder) -> None:
+        if step.number == 1:
+            raise HostError("no")
+
+    last = replace(step(3, 1, 2), always=True)
+    outcome, _ = execute([step(1), step(2, 1), last], act)
+    assert outcome.states == {1: StepState.FAILED, 2: StepState.SKIPPED, 3: StepState.SUCCEEDED}
+
+
+def test_what_cleans_up_is_not_cancelled_and_waits_for_what_still_runs() -> None:
+    cancel, order = Watch(), list[int]()
+
+    def act(step: PlanStep, recorder: StepRecorder) -> None:
+        order.append(step.number)
+        if step.number == 1:
+            cancel.next = True
+            cancel.now.set()
+            raise Cancelled("asked to end")
+
+    last = replace(step(3, 1, 2), always=True)
+    outcome, _ = execute([step(1), step(2, 1), last], act, cancel=cancel)
+    assert order == [1, 3]
+    assert outcome.states == {1: StepState.CANCELLED, 2: StepState.CANCELLED, 3: StepState.SUCCEEDED}
+    assert outcome.was_cancelled

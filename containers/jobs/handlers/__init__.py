@@ -6,6 +6,7 @@ from typing import Final
 
 from containers.domain.states import Operation
 from containers.jobs.handlers.base import Handler
+from containers.jobs.handlers.builds import ImageBuildHandler
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.handlers.demo import DemoHandler
 from containers.jobs.handlers.images import ImageRemoveHandler
@@ -36,5 +37,6 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.LAYER_REMOVE: LayerRemoveHandler,
     Operation.LAYER_COMMIT: LayerCommitHandler,
     Operation.IMAGE_REMOVE: ImageRemoveHandler,
+    Operation.IMAGE_BUILD: ImageBuildHandler,
     Operation.DEMO: DemoHandler,
 }

@@ -1,0 +1,71 @@
+"""What a recipe's image stands on: images and layers by the names behind FROM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+from containers.domain import build
+from containers.domain.image import Defaults
+from containers.domain.instructions import From
+from containers.domain.statements import field
+from containers.errors import FieldError, InvalidRequest, NotFound
+from containers.models import Image, Layer
+from containers.services import hosts
+
+
+@dataclass(frozen=True)
+class Parents:
+    """Available layers, the lowest first, each once, and what the images say about containers made from them."""
+
+    layers: tuple[Layer, ...]
+    defaults: Defaults
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The layers' names."""
+        return tuple(layer.name for layer in self.layers)
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """What a build's key says of them: a digest, or where there is none, which row it is."""
+        return tuple(layer.digest or f"{layer.name} {layer.created_at.isoformat()}" for layer in self.layers)
+
+
+def find(parents: From) -> Parents:
+    """Look up what a recipe names. A name without a version is the newest version of that image, or else a layer.
+
+    A layer that comes more than once counts where it comes first. Raises InvalidRequest about the line of FROM, with all
+    that is missing or not ready for use. Two or three queries for each name.
+    """
+    found: list[tuple[list[Layer], Defaults]] = []
+    errors: list[FieldError] = []
+    for name in parents.parents:
+        try:
+            found.append(_find(name))
+        except (NotFound, InvalidRequest) as error:
+            errors.append(FieldError(field(parents.line), error.brief))
+    layers: Mapping[int, Layer] = {layer.pk: layer for stack, _ in found for layer in stack}
+    unavailable = [layer.name for layer in layers.values() if not layer.is_available]
+    errors += [FieldError(field(parents.line), f"the layer {name} is not ready for use yet") for name in unavailable]
+    if errors:
+        raise InvalidRequest.all(tuple(errors))
+    return Parents(tuple(layers.values()), reduce(build.merged, (defaults for _, defaults in found)))
+
+
+def _find(name: str) -> tuple[list[Layer], Defaults]:
+    try:
+        image: Image = hosts.get_image(name, hosts.images().with_layers())
+    except NotFound:
+        if ":" in name:
+            raise
+        return [_layer(name)], Defaults()
+    return [use.layer for use in image.image_layers.all()], image.valid_defaults
+
+
+def _layer(name: str) -> Layer:
+    try:
+        return hosts.get_layer(name)
+    except NotFound:
+        raise NotFound(f"there is no image and no layer {name}") from None

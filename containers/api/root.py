@@ -11,7 +11,20 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationErrorContext
 from ninja.operation import Operation
 
-from containers.api import containers, errors, events, files, graph, images, jobs, layers, metrics, operations, transfer
+from containers.api import (
+    containers,
+    errors,
+    events,
+    files,
+    graph,
+    images,
+    jobs,
+    layers,
+    metrics,
+    operations,
+    recipes,
+    transfer,
+)
 from containers.api.auth import OPERATE
 from containers.api.document import made_once
 from containers.api.parsing import StrictParser
@@ -68,6 +81,6 @@ api = Api(
     default_router=Router(),
 )
 errors.install(api)
-for part in (containers, operations, graph, transfer, images, layers, files, jobs, metrics, events):
+for part in (containers, operations, graph, transfer, images, recipes, layers, files, jobs, metrics, events):
     api.add_router("", part.router)
 api.add_router("", elsewhere)

@@ -159,6 +159,23 @@ class ImageOut(Schema):
     used_by: list[str]
 
 
+class RecipeFileOut(Schema):
+    path: str
+    digest: Annotated[str, Field(description="SHA-256 of its content")]
+    executable: bool
+
+
+class RecipeOut(Schema):
+    name: str
+    text: str
+    files: list[RecipeFileOut]
+    image: Annotated[str | None, Field(description="NAME:VERSION of the newest image of that name")]
+    current: Annotated[bool, Field(description="Whether that image is what the recipe comes to now")]
+    problem: Annotated[str | None, Field(description="Why it cannot be built now")]
+    job: Annotated[int | None, Field(description="Its last build")]
+    updated_at: datetime.datetime
+
+
 class PlanStepOut(Schema):
     container: str
     action: str
@@ -207,6 +224,12 @@ class ImagePage(Schema):
     count: int
     next: str | None
     results: list[ImageOut]
+
+
+class RecipePage(Schema):
+    count: int
+    next: str | None
+    results: list[RecipeOut]
 
 
 class ErrorItem(Schema):

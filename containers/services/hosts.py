@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from django.conf import settings
+from django.db import models
 
 from containers.domain import names
-from containers.domain.image import ImageRef
+from containers.domain.image import ImageRef, image_name
 from containers.errors import InvalidRequest, NotFound
-from containers.models import Container, Host, Image, Job, Layer
+from containers.models import Container, Host, Image, Job, Layer, Recipe
 from containers.querysets import ContainerQuerySet, ImageQuerySet, JobQuerySet, LayerQuerySet
 
 # What both databases hold as a key; more would be an error of theirs, not an answer.
@@ -46,6 +47,11 @@ def images() -> ImageQuerySet:
     return Image.objects.filter(host__name=settings.HOST)
 
 
+def recipes() -> models.QuerySet[Recipe]:
+    """Return the recipes of this host."""
+    return Recipe.objects.filter(host__name=settings.HOST)
+
+
 def jobs() -> JobQuerySet:
     """Return the jobs of this host."""
     return Job.objects.filter(host__name=settings.HOST)
@@ -74,6 +80,14 @@ def get_image(text: str, rows: ImageQuerySet | None = None) -> Image:
     if is_name(ImageRef.parse, text) and (image := (found.filter(version=version) if version else found).first()):
         return image
     raise NotFound(f"There is no image {text[:127]!r}")
+
+
+def get_recipe(name: str, rows: models.QuerySet[Recipe] | None = None) -> Recipe:
+    """Return the recipe of the image `name`, from `rows` if given. Raises NotFound, also for what cannot be a name."""
+    found = (recipes() if rows is None else rows).filter(name=name).first() if is_name(image_name, name) else None
+    if found is None:
+        raise NotFound(f"There is no recipe {name[:63]!r}")
+    return found
 
 
 def get_job(job_id: int, rows: JobQuerySet | None = None) -> Job:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from typing import Self
 
 from containers.domain import build
 from containers.domain.image import Defaults
@@ -33,39 +34,53 @@ class Parents:
         return tuple(layer.digest or f"{layer.name} {layer.created_at.isoformat()}" for layer in self.layers)
 
 
-def find(parents: From) -> Parents:
-    """Look up what a recipe names. A name without a version is the newest version of that image, or else a layer.
+@dataclass(frozen=True)
+class Catalogue:
+    """All images and layers of the host, by name; of an image's versions the newest comes first."""
 
-    A layer that comes more than once counts where it comes first. Raises InvalidRequest about the line of FROM, with all
-    that is missing or not ready for use. Two or three queries for each name.
-    """
-    found: list[tuple[list[Layer], Defaults]] = []
-    errors: list[FieldError] = []
-    for name in parents.parents:
-        try:
-            found.append(_find(name))
-        except (NotFound, InvalidRequest) as error:
-            errors.append(FieldError(field(parents.line), error.brief))
-    layers: Mapping[int, Layer] = {layer.pk: layer for stack, _ in found for layer in stack}
-    unavailable = [layer.name for layer in layers.values() if not layer.is_available]
-    errors += [FieldError(field(parents.line), f"the layer {name} is not ready for use yet") for name in unavailable]
-    if errors:
-        raise InvalidRequest.all(tuple(errors))
-    return Parents(tuple(layers.values()), reduce(build.merged, (defaults for _, defaults in found)))
+    images: Mapping[str, tuple[Image, ...]]
+    layers: Mapping[str, Layer]
 
+    @classmethod
+    def load(cls) -> Self:
+        """Read them: three queries, however many recipes are then looked at."""
+        images: dict[str, tuple[Image, ...]] = {}
+        for image in hosts.images().with_layers().order_by("-updated_at", "-pk"):
+            images[image.name] = (*images.get(image.name, ()), image)
+        return cls(images, {layer.name: layer for layer in hosts.layers()})
 
-def _find(name: str) -> tuple[list[Layer], Defaults]:
-    try:
-        image: Image = hosts.get_image(name, hosts.images().with_layers())
-    except NotFound:
-        if ":" in name:
-            raise
-        return [_layer(name)], Defaults()
-    return [use.layer for use in image.image_layers.all()], image.valid_defaults
+    def newest(self, name: str) -> Image | None:
+        """Return the newest version of an image."""
+        return next(iter(self.images.get(name, ())), None)
 
+    def find(self, parents: From) -> Parents:
+        """Look up what a recipe names. A name without a version is the newest version of that image, or else a layer.
 
-def _layer(name: str) -> Layer:
-    try:
-        return hosts.get_layer(name)
-    except NotFound:
-        raise NotFound(f"there is no image and no layer {name}") from None
+        A layer that comes more than once counts where it comes first. Raises InvalidRequest about the line of FROM, with
+        all that is missing or not ready for use.
+        """
+        found: list[tuple[list[Layer], Defaults]] = []
+        errors: list[FieldError] = []
+        for name in parents.parents:
+            try:
+                found.append(self._find(name))
+            except (NotFound, InvalidRequest) as error:
+                errors.append(FieldError(field(parents.line), error.brief))
+        layers: Mapping[int, Layer] = {layer.pk: layer for stack, _ in found for layer in stack}
+        unavailable = [layer.name for layer in layers.values() if not layer.is_available]
+        errors += [FieldError(field(parents.line), f"the layer {name} is not ready for use yet") for name in unavailable]
+        if errors:
+            raise InvalidRequest.all(tuple(errors))
+        return Parents(tuple(layers.values()), reduce(build.merged, (defaults for _, defaults in found)))
+
+    def _find(self, text: str) -> tuple[list[Layer], Defaults]:
+        name, separator, version = text.partition(":")
+        versions = (image for image in self.images.get(name, ()) if not separator or image.version == version)
+        image = next(versions, None)
+        if image is not None:
+            return [use.layer for use in image.image_layers.all()], image.valid_defaults
+        if separator:
+            raise NotFound(f"there is no image {text}")
+        if name not in self.layers:
+            raise NotFound(f"there is no image and no layer {name}")
+        return [self.layers[name]], Defaults()

@@ -1,25 +1,22 @@
-"""Recipes as rows with their files: written, removed, built."""
+"""Recipes as rows with their files: written, removed, built. What they come to stands in `outlines`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
 
-from containers.domain import build as building
 from containers.domain import recipe as recipes
-from containers.domain.build import Build, FileFacts
 from containers.domain.image import ImageRef, image_name
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
-from containers.models import Image, Job, Recipe, RecipeFile
-from containers.services import access, audit, hosts, inputs, parents
+from containers.models import Job, Recipe, RecipeFile
+from containers.services import access, audit, hosts, inputs, outlines
 from containers.services.actor import Actor
-from containers.services.parents import Parents
 from containers.services.queue import queue
 
 MAX_FILE_BYTES: Final = 4 << 20
@@ -107,56 +104,13 @@ def request_build(actor: Actor, recipe: Recipe, version: str, *, force: bool = F
     """
     access.require(actor, "operate")
     ref = ImageRef.parse(f"{recipe.name}:{version}", field="version")
-    outline(recipe)
+    outlines.of(recipe)
     digests = dict(recipe.files.values_list("path", "digest"))
     given = {"recipe": recipe.text, "files": digests, "force": force}
     parsed = inputs.parse(Operation.IMAGE_BUILD, given, idmap_size=settings.IDMAP_SIZE)
     job = queue(actor, Operation.IMAGE_BUILD, [str(ref)], parsed.export(), host=recipe.host)
     audit.record(actor, "image.build", str(ref), {"files": digests, "force": force}, job)
     return job
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What a recipe comes to now: its parents, its build, and the build's key."""
-
-    parents: Parents
-    build: Build
-    key: str
-
-
-def outline(recipe: Recipe) -> Outline:
-    """Look at what the recipe comes to with what is there now. Raises InvalidRequest."""
-    return outline_of(recipe.text, facts(recipe.files.defer("content")))
-
-
-def outline_of(text: str, files: Mapping[str, FileFacts]) -> Outline:
-    """Return what a recipe's text comes to with such files. Raises InvalidRequest with the lines."""
-    parsed = recipes.parse(text)
-    found = parents.find(parsed.parents)
-    made = building.build(parsed, found.defaults, files, idmap_size=settings.IDMAP_SIZE)
-    return Outline(found, made, made.key(found.identities, files))
-
-
-def facts(rows: Iterable[RecipeFile]) -> dict[str, FileFacts]:
-    """Return what a build asks of files."""
-    return {row.path: FileFacts(row.digest, is_executable=row.is_executable) for row in rows}
-
-
-def is_current(image: Image, now: Outline) -> bool:
-    """Return whether an image is what its recipe comes to; load it `with_layers()`.
-
-    The number of a user that the recipe names is known only inside the image: it is not compared.
-    """
-    stack = [use.layer for use in image.image_layers.all()]
-    below = stack[:-1] if now.build.makes_layer else stack
-    if [layer.pk for layer in below] != [layer.pk for layer in now.parents.layers]:
-        return False
-    if now.build.makes_layer and stack[-1].build_key != now.key:
-        return False
-    ids = {"uid", "gid"} if now.build.identity else set()
-    wanted = {key: value for key, value in now.build.defaults.export().items() if key not in ids}
-    return {key: value for key, value in image.defaults.items() if key not in ids} == wanted
 
 
 def _paths(recipe: Recipe) -> list[str]:

@@ -12,7 +12,7 @@ from django.utils.crypto import get_random_string
 
 from containers.api import api as ninja_api
 from containers.models import ApiToken, Container, Event, Job, Layer
-from containers.services import tokens
+from containers.services import recipes, tokens
 from tests.api.conftest import Api
 from tests.support import rows
 from tests.support.sessions import session_server
@@ -34,7 +34,7 @@ ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS]
 
 
 def concrete(path: str) -> str:
-    kind = {"layers": "base", "images": "spare"}.get(path.split("/")[1], "web")
+    kind = {"layers": "base", "images": "spare", "recipes": "dish"}.get(path.split("/")[1], "web")
     return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk))
 
 
@@ -42,6 +42,7 @@ def concrete(path: str) -> str:
 def _rows() -> None:
     rows.container("web")
     rows.image("spare:1", layers=("spare",))
+    recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM base"), "salt", recipes.FileContent(b""))
 
 
 def counts() -> dict[str, int]:
@@ -79,6 +80,15 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("GET", "/containers/{name}/ephemeral/"),
         ("GET", "/containers/{name}/ephemeral/files/"),
         ("GET", "/containers/{name}/ephemeral/file/"),
+        ("GET", "/recipes/"),
+        ("POST", "/recipes/"),
+        ("GET", "/recipes/{name}/"),
+        ("PUT", "/recipes/{name}/"),
+        ("DELETE", "/recipes/{name}/"),
+        ("GET", "/recipes/{name}/files/"),
+        ("PUT", "/recipes/{name}/files/"),
+        ("DELETE", "/recipes/{name}/files/"),
+        ("POST", "/recipes/{name}/build/"),
         ("GET", "/layers/"),
         ("POST", "/layers/"),
         ("GET", "/layers/{name}/"),
@@ -122,8 +132,9 @@ def test_the_stranger_learns_nothing_about_what_exists(stranger: User, method: s
 @pytest.mark.parametrize(("method", "path"), ORDINARY)
 def test_the_viewer_may_look(viewer: User, method: str, path: str) -> None:
     before = counts()
-    response = Api(viewer)(method, f"{concrete(path)}?operation=start&container=web", None if method == "GET" else {})
-    if "/file" in path or "/ephemeral" in path:
+    more = "&path=salt" if "/recipes/" in path else ""
+    response = Api(viewer)(method, f"{concrete(path)}?operation=start&container=web{more}", None if method == "GET" else {})
+    if ("/file" in path and not more) or "/ephemeral" in path:
         # Nothing of it is on the host: see test_files.py.
         assert response.status_code == (403 if path.endswith("/file/") else 404)
     else:

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from containers.domain.image import Defaults, ImageRef
 from containers.errors import Conflict, Forbidden, InvalidRequest
 from containers.models import Event, Image, Job, Layer, Recipe
-from containers.services import images, jobs, recipes
+from containers.services import images, jobs, outlines, recipes
 from containers.services.recipes import FileContent
 from tests.support import rows
 from tests.support.rows import ROOT
@@ -99,7 +99,7 @@ def test_a_build_is_queued_with_all_that_it_is_made_of() -> None:
     ("text", "line", "message"),
     [
         ("FROM nothing", "line 1", "there is no image and no layer nothing"),
-        ("FROM nothing:1", "line 1", "There is no image 'nothing:1'"),
+        ("FROM nothing:1", "line 1", "there is no image nothing:1"),
         ("FROM coming", "line 1", "the layer coming is not ready for use yet"),
         ("FROM base\nCOPY x /y", "line 2", "the recipe has no file x"),
     ],
@@ -127,21 +127,21 @@ def test_a_build_can_be_asked_for_once_more() -> None:
 
 def test_of_an_image_and_a_layer_of_one_name_the_image_is_meant() -> None:
     rows.image("tools:1", layers=("base", "tools"), env={"A": "1"})
-    found = recipes.outline(recipes.save(ROOT, "shop", "FROM tools"))
+    found = outlines.of(recipes.save(ROOT, "shop", "FROM tools"))
     assert (found.parents.names, found.parents.defaults.env) == (("base", "tools"), {"A": "1"})
 
 
 def test_several_parents_lie_on_one_another_each_layer_once() -> None:
     rows.image("a:1", layers=("base", "one"), env={"A": "1", "B": "1"}, cmd="/a")
     rows.image("b:1", layers=("base", "two"), env={"B": "2"})
-    found = recipes.outline(recipes.save(ROOT, "shop", "FROM a b:1 three\nENV C=3\n".replace("three", rows.layer("three").name)))
+    found = outlines.of(recipes.save(ROOT, "shop", "FROM a b:1 three\nENV C=3\n".replace("three", rows.layer("three").name)))
     assert found.parents.names == ("base", "one", "two", "three")
     assert found.build.defaults.export() == {"env": {"A": "1", "B": "2", "C": "3"}, "cmd": "/a"}
 
 
 def built(recipe: Recipe) -> Image:
     """An image as the worker would have made it."""
-    now = recipes.outline(recipe)
+    now = outlines.of(recipe)
     stack = [*now.parents.names]
     if now.build.makes_layer:
         layer = rows.layer(f"built-{Layer.objects.count()}")
@@ -157,12 +157,12 @@ def built(recipe: Recipe) -> Image:
 def test_an_image_is_what_its_recipe_comes_to_until_one_of_them_changes(text: str) -> None:
     recipe = recipes.save(ROOT, "shop", text)
     image = built(recipe)
-    assert recipes.is_current(image, recipes.outline(recipe))
+    assert outlines.is_current(image, outlines.of(recipe))
     for other in (text + "\nENV B=2", text + "\nRUN y", text + "\nREADY z", text.replace("base", rows.layer("other").name)):
-        assert not recipes.is_current(image, recipes.outline(recipes.save(ROOT, "shop", other)))
-    assert recipes.is_current(image, recipes.outline(recipes.save(ROOT, "shop", f"# c\n{text}\n\n")))
+        assert not outlines.is_current(image, outlines.of(recipes.save(ROOT, "shop", other)))
+    assert outlines.is_current(image, outlines.of(recipes.save(ROOT, "shop", f"# c\n{text}\n\n")))
     Layer.objects.filter(name="base").update(digest="0" * 64)
-    assert recipes.is_current(image, recipes.outline(recipe)) is ("RUN" not in text)
+    assert outlines.is_current(image, outlines.of(recipe)) is ("RUN" not in text)
 
 
 def test_nobody_without_the_right_may(operator: User, viewer: User, stranger: User) -> None:

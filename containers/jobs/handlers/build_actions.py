@@ -13,7 +13,7 @@ from containers.domain.image import Defaults, ImageRef
 from containers.domain.layout import Layout
 from containers.domain.names import container_name
 from containers.errors import CommandFailed, CommandTimeout
-from containers.host import accounts, build_layer, copying, identities, layers, leftovers, resolver
+from containers.host import accounts, build_layer, copying, identities, layers, leftovers, monitors, resolver
 from containers.host.command import Runner
 from containers.host.copying import File
 from containers.host.lxc import Lxc
@@ -115,7 +115,7 @@ def _run(work: Work, step: RunStep) -> None:
         timeout_s=RUN_TIMEOUT_S,
         output_cap=OUTPUT_CAP,
     )
-    init = task.lxc.look(task.name).pid
+    init = monitors.init_of(monitors.find(task.layout, task.name))
     if init is not None and (count := leftovers.end(init, work.runner)):
         work.recorder.note(
             f"ended {count} processes that it left running" if count > 1 else "ended a process that it left running"

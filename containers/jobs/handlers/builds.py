@@ -27,9 +27,9 @@ from containers.jobs.handlers.build_actions import Work, Workplace
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Layer, RecipeFile
-from containers.services import events, hosts, images, recipes, storing
+from containers.services import events, hosts, images, outlines, storing
 from containers.services.actor import Actor
-from containers.services.recipes import Outline
+from containers.services.outlines import Outline
 
 # Signals that it ignores are all but SIGKILL, and children that nobody waits for the kernel forgets.
 INIT: Final = """/bin/sh -c "trap '' CHLD; exec sleep 2147483647\""""
@@ -68,7 +68,7 @@ class ImageBuildHandler(ContainerHandler):
     def scope(self) -> frozenset[str]:
         """Lock the image; to build, the container and the layer; otherwise the layers, so that none goes meanwhile."""
         ref = self.ref()
-        self.outline = recipes.outline_of(self.inputs["recipe"], self._file_facts())
+        self.outline = outlines.of_text(self.inputs["recipe"], self._file_facts())
         self.known = self._known()
         taken = set(hosts.layers().values_list("name", flat=True))
         self.layer = self.known.name if self.known else next(name for name in layer_names(ref) if name not in taken)

@@ -15,6 +15,7 @@ from containers.views import (
     containers,
     definition,
     dependencies,
+    files,
     history,
     images,
     jobs,
@@ -101,6 +102,9 @@ container_urls: Final = [
     path("containers/<container:name>/config/", container.config, name="container-config"),
     path("containers/<container:name>/log/", log_page.log, name="container-log"),
     path("containers/<container:name>/dependencies/", dependencies.of_container, name="container-dependencies"),
+    path("containers/<container:name>/layers/", files.container_layers, name="container-layers"),
+    path("containers/<container:name>/layers/file/", files.container_file, name="container-file"),
+    path("containers/<container:name>/layers/keep/", files.keep, name="container-keep"),
     path("containers/<container:name>/jobs/", container.jobs, name="container-jobs"),
     path("containers/<container:name>/history/", history.history, name="container-history"),
     path("containers/<container:name>/history/<number:number>/restore/", history.restore, name="container-restore"),
@@ -129,7 +133,8 @@ image_urls: Final = [
 
 layer_urls: Final = [
     path("layers/", layers.layer_list, name="layer-list"),
-    path("layers/<layer:name>/", layers.layer_detail, name="layer-detail"),
+    path("layers/<layer:name>/", files.layer_detail, name="layer-detail"),
+    path("layers/<layer:name>/file/", files.layer_file, name="layer-file"),
     path("layers/<layer:name>/remove/", layers.remove, name="layer-remove"),
 ]
 

@@ -21,6 +21,11 @@ class CloneForm(forms.Form):
             raise forms.ValidationError(str(error)) from error
 
 
+class KeepForm(forms.Form):
+    layer = forms.CharField(label=_("Name of the new layer"), max_length=63, strip=False)
+    image = forms.CharField(label=_("Image with it on top"), max_length=127, required=False, strip=False)
+
+
 class CommandField(forms.CharField):
     """A command line as a shell would read it, as a list of arguments; nothing in it is expanded."""
 

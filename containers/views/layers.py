@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.layers import LayerForm
@@ -34,13 +34,6 @@ def layer_list(request: Request) -> HttpResponse:
     page = Paginator(hosts.layers().with_users(), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"section": "layers", "layers": page.object_list, "page": page, "form": form, "dirs": settings.IMPORT_DIRS}
     return render(request, "layers/list.html", context, status=422 if form.errors else 200)
-
-
-@require_GET
-@login_required
-def layer_detail(request: Request, name: str) -> HttpResponse:
-    layer = get_layer(request, name, "view", hosts.layers().with_users())
-    return render(request, "layers/detail.html", {"section": "layers", "layer": layer})
 
 
 @require_POST

@@ -22,6 +22,7 @@ TABS: Final[dict[str, tuple[str, str | Promise]]] = {
     "overview": ("container-detail", _("Overview")),
     "definition": ("container-definition", _("Definition")),
     "config": ("container-config", _("LXC configuration")),
+    "layers": ("container-layers", _("Layers")),
     "log": ("container-log", _("Log")),
     "dependencies": ("container-dependencies", _("Dependencies")),
     "jobs": ("container-jobs", _("Jobs")),

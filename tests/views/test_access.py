@@ -43,6 +43,7 @@ READING = {
     "job-support",
     "layer-list",
     "layer-detail",
+    "container-layers",
     "operations",
     "search",
     "strip",
@@ -75,6 +76,7 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "image-detail": [layer, "1"],
         "image-remove": [layer, "1"],
         "layer-detail": [layer],
+        "layer-file": [layer],
         "layer-remove": [layer],
     }
     plain = [container] if name.startswith("container-") and name not in PLAIN else []

@@ -80,6 +80,9 @@ class Operation(TextChoices):
     LAYER_REMOVE = states.Operation.LAYER_REMOVE.value, _("Remove layer")
     LAYER_COMMIT = states.Operation.LAYER_COMMIT.value, _("Keep as a layer")
     IMAGE_BUILD = states.Operation.IMAGE_BUILD.value, _("Build image")
+    LAYER_BOOTSTRAP = states.Operation.LAYER_BOOTSTRAP.value, _("Make base system")
+    IMAGE_IMPORT = states.Operation.IMAGE_IMPORT.value, _("Import image")
+    IMAGE_PULL = states.Operation.IMAGE_PULL.value, _("Pull image")
     IMAGE_REMOVE = states.Operation.IMAGE_REMOVE.value, _("Remove image")
     DEMO = states.Operation.DEMO.value, _("Make demo")
 

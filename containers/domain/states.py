@@ -42,5 +42,8 @@ class Operation(StrEnum):
     LAYER_REMOVE = "layer-remove"
     LAYER_COMMIT = "layer-commit"
     IMAGE_BUILD = "image-build"
+    LAYER_BOOTSTRAP = "layer-bootstrap"
+    IMAGE_IMPORT = "image-import"
+    IMAGE_PULL = "image-pull"
     IMAGE_REMOVE = "image-remove"
     DEMO = "demo"

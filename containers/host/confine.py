@@ -1,8 +1,8 @@
 """Shutting a process and all that it starts into one directory: for programs that read what somebody hostile has sent.
 
 Standard library only, one way only: nothing of it can be taken back. In a mount namespace of its own the whole host is
-read-only but for that directory, in which no device and no set-user-id file works; there is no network. The process ends
-with the one that started it.
+read-only but for that directory, in which no device and no set-user-id file works. The process ends with the one that
+started it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 _CLONE_NEWNS: Final = 0x00020000
 _CLONE_NEWIPC: Final = 0x08000000
+_CLONE_NEWPID: Final = 0x20000000
 _CLONE_NEWNET: Final = 0x40000000
 _MS_BIND: Final = 0x1000
 _MS_REC: Final = 0x4000
@@ -27,9 +28,6 @@ _SYS_MOUNT_SETATTR: Final = 442
 _MOUNT_ATTR_RDONLY: Final = 0x1
 _MOUNT_ATTR_NOSUID: Final = 0x2
 _MOUNT_ATTR_NODEV: Final = 0x4
-
-# What decompressors and tar need is some tens of megabytes; what a header can ask them to allocate is not.
-MAX_MEMORY: Final = 1 << 30
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -48,33 +46,51 @@ def die_with_parent() -> None:
     _check(_libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0), "prctl")
 
 
-def limit(max_file_bytes: int) -> None:
-    """Bound the files that are written, the memory of each process, and leave no core file."""
+def limit(max_file_bytes: int, *, max_memory: int = resource.RLIM_INFINITY) -> None:
+    """Bound the files that are written, the memory of each process in bytes, and leave no core file."""
     # Without a handler the signal would end a program before it says which file was too large.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     for what, value in (
         (resource.RLIMIT_FSIZE, max_file_bytes),
-        (resource.RLIMIT_AS, MAX_MEMORY),
+        (resource.RLIMIT_AS, max_memory),
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (value, value))
 
 
-def confine(directory: str) -> None:
-    """Leave nothing writable but `directory`, and make it the working directory. Raises OSError naming the call."""
-    _check(_libc.unshare(_CLONE_NEWNS | _CLONE_NEWNET | _CLONE_NEWIPC), "unshare")
+def confine(directory: str, *, has_network: bool = False, seen_at: str = "") -> None:
+    """Leave nothing writable but `directory`, and make it the working directory. Raises OSError naming the call.
+
+    `seen_at` is an existing directory in whose place it stands, too: for programs that may not pass through its parents.
+    """
+    namespaces = _CLONE_NEWNS | _CLONE_NEWIPC | (0 if has_network else _CLONE_NEWNET)
+    _check(_libc.unshare(namespaces), "unshare")
     _mount("", "/", _MS_REC | _MS_PRIVATE)
     _mount(directory, directory, _MS_BIND)
+    if seen_at:
+        _mount(directory, seen_at, _MS_BIND)
     _set_mount("/", _AT_RECURSIVE, to_set=_MOUNT_ATTR_RDONLY)
     # Id maps are written there, by root alone; what runs in a user namespace can change nothing but itself.
     _set_mount("/proc", 0, to_clear=_MOUNT_ATTR_RDONLY)
-    _set_mount(directory, 0, to_set=_MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NODEV, to_clear=_MOUNT_ATTR_RDONLY)
+    for path in filter(None, (directory, seen_at)):
+        _set_mount(path, 0, to_set=_MOUNT_ATTR_NOSUID | _MOUNT_ATTR_NODEV, to_clear=_MOUNT_ATTR_RDONLY)
     # The working directory still was on the mount below.
-    os.chdir(directory)
+    os.chdir(seen_at or directory)
 
 
-def _mount(source: str, target: str, flags: int) -> None:
-    _check(_libc.mount(source.encode(), target.encode(), b"", ctypes.c_ulong(flags), b""), f"mount {target}")
+def separate_processes() -> None:
+    """Have the next child be the first process of a namespace: everything in it is killed when that child ends."""
+    _check(_libc.unshare(_CLONE_NEWPID), "unshare")
+
+
+def show_processes() -> None:
+    """Have /proc show the processes of this namespace, and no others; for its first process."""
+    _mount("proc", "/proc", 0, kind="proc")
+
+
+def _mount(source: str, target: str, flags: int, *, kind: str = "") -> None:
+    code = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), b"")
+    _check(code, f"mount {target}")
 
 
 def _set_mount(path: str, flags: int, *, to_set: int = 0, to_clear: int = 0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -156,20 +156,24 @@ def tree_size(path: Path, runner: Runner) -> int:
 def remove_unfinished(layout: Layout) -> None:
     """Remove what imports left that were killed; those that still run are left alone."""
     for path in layout.layers.glob(f"{_UNFINISHED}*"):
-        _remove_unless_locked(path)
+        with suppress(FileNotFoundError, BlockingIOError), _locked(layout, path):
+            # Its maker does not live.
+            files.remove_tree(path)
 
 
-def _remove_unless_locked(path: Path) -> None:
+@contextmanager
+def _locked(layout: Layout, path: Path) -> Iterator[None]:
+    """Hold the lock that says that somebody works on an unfinished directory. Raises BlockingIOError if another does."""
+    parent = os.open(layout.layers, OPEN_DIRECTORY)
     try:
+        # Whoever makes one holds this until it is locked.
+        fcntl.flock(parent, fcntl.LOCK_EX)
         directory = os.open(path, OPEN_DIRECTORY)
-    except FileNotFoundError:
-        return
+    finally:
+        os.close(parent)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        files.remove_tree(path)
-    except BlockingIOError:
-        # Its maker lives.
-        return
+        yield
     finally:
         os.close(directory)
 
@@ -192,16 +196,26 @@ def unfinished(layout: Layout, name: str, *, idmap_base: int) -> Iterator[Path]:
     """
     remove_unfinished(layout)
     path = layout.layers / f"{_UNFINISHED}{name}.{os.urandom(4).hex()}"
-    files.make_directory(path, mode=0o755, uid=idmap_base, gid=idmap_base)
-    directory = os.open(path, OPEN_DIRECTORY)
+    directory = _make_locked(layout, path, owner=idmap_base)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
         yield path
     except OSError as error:
         raise HostError(f"layer {name} could not be made: {error.strerror}") from error
     finally:
         files.remove_tree(path)
         os.close(directory)
+
+
+def _make_locked(layout: Layout, path: Path, *, owner: int) -> int:
+    parent = os.open(layout.layers, OPEN_DIRECTORY)
+    try:
+        fcntl.flock(parent, fcntl.LOCK_EX)
+        files.make_directory(path, mode=0o755, uid=owner, gid=owner)
+        directory = os.open(path, OPEN_DIRECTORY)
+        fcntl.flock(directory, fcntl.LOCK_EX)
+    finally:
+        os.close(parent)
+    return directory
 
 
 def sync(path: Path, runner: Runner) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -19,15 +20,28 @@ INTERVAL_S: Final = 1.0
 _REPORT_BYTES: Final = 4096
 
 
+class Throttle:
+    """Notes what `text` returns, when `watch` is called, but not more often than once in an interval."""
+
+    def __init__(self, recorder: Recorder, text: Callable[[], str]) -> None:
+        self._recorder = recorder
+        self._text = text
+        self._noted_at = time.monotonic()
+
+    def watch(self) -> None:
+        """Note how far it is, unless that was done just now."""
+        if time.monotonic() - self._noted_at >= INTERVAL_S:
+            self._noted_at = time.monotonic()
+            self._recorder.note(self._text())
+
+
 class Progress:
     """The report that `host.unpack` writes into, a file in memory, and what the step says of it."""
 
     def __init__(self, recorder: Recorder, source: Source, *, what: str = "") -> None:
-        self._recorder = recorder
         self._source = source
-        self._what = what
         self._file = os.memfd_create("report")
-        self._noted_at = time.monotonic()
+        self.watch = Throttle(recorder, lambda: f"{what}{self._text()}").watch
 
     def __enter__(self) -> Self:
         return self
@@ -39,13 +53,6 @@ class Progress:
     def report_path(self) -> str:
         """Where the program finds the report."""
         return f"/proc/{os.getpid()}/fd/{self._file}"
-
-    def watch(self) -> None:
-        """Note how far it is, unless that was done just now."""
-        if time.monotonic() - self._noted_at < INTERVAL_S:
-            return
-        self._noted_at = time.monotonic()
-        self._recorder.note(f"{self._what}{self._text()}")
 
     def _text(self) -> str:
         status = os.fstat(self._source.file)

@@ -48,6 +48,8 @@ TAR = [
     "--warning=no-unknown-keyword",
     *EXCLUDED,
 ]
+# What decompressors and tar need is some tens of megabytes; what a header can ask them to allocate is not.
+MAX_MEMORY = 1 << 30
 # Full file systems break more than an import: so much of one stays free, and of a small one a twentieth.
 KEPT_FREE_BYTES = 512 << 20
 KEPT_FREE_INODES = 10_000
@@ -188,7 +190,7 @@ def main(arguments: list[str]) -> int:
         die_with_parent()
         report_file = os.open(report, os.O_WRONLY | os.O_CLOEXEC)
         confine(str(Path.cwd()))
-        limit(int(max_bytes))
+        limit(int(max_bytes), max_memory=MAX_MEMORY)
         source = producer(directory[0] if directory else None, mapped, id_size)
         pump = Pump(int(max_bytes), int(max_entries), report_file, is_plain=source is None and not directory)
         if not unpack(source, [*mapped, *TAR], pump):

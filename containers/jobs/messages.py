@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import queue
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
 
-from containers.choices import StepState
+from containers.choices import LayerSource, StepState
 from containers.domain.image import Defaults, ImageRef
 from containers.host.facts import Look
 
@@ -121,6 +121,18 @@ class LayerMade(Message):
     layer: str
     size_bytes: int
     digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayersWanted(Message):
+    """Layers of an image are complete and need names. `answer` gets one for each digest as soon as the rows are written."""
+
+    image: ImageRef
+    # By digest, in bytes.
+    sizes: Mapping[str, int]
+    source: LayerSource
+    origin: str
+    answer: queue.SimpleQueue[Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)

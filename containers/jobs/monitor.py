@@ -18,7 +18,7 @@ from django.utils import timezone
 from containers.choices import ACTIVE_JOB_STATES, Via
 from containers.domain.layout import Layout
 from containers.domain.states import Operation, State
-from containers.host import events, facts, monitors, network, rootfs, system
+from containers.host import events, facts, layers, monitors, network, rootfs, system
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
 from containers.jobs.sampling import Sampler
@@ -102,6 +102,8 @@ class Monitor:
         Host.objects.filter(pk=self._host.pk).update(monitor_seen_at=looked_at)
         tickets.sweep()
         self._check_network()
+        # What jobs left that were killed. No row and no container knows of it, so it is nobody's to be mended.
+        layers.remove_unfinished(self._layout)
 
     def _check_network(self) -> None:
         if not network.look(settings.BRIDGE, settings.SUBNET):

@@ -17,7 +17,7 @@ from containers.host.locks import Locks
 from containers.jobs import queue
 from containers.jobs.journal import Journal, find_job
 from containers.models import Container, Host, Job, Layer
-from containers.services import jobs
+from containers.services import jobs, new_layers
 from containers.services.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ SYSTEM = Actor(None, Via.SYSTEM, None)
 # A removal that failed would fail again at once.
 RETRY_S: Final = 60
 # What is done by doing it once more, whatever was done already.
-GOES_ON: Final = frozenset({Operation.IMAGE_REMOVE})
+GOES_ON: Final = frozenset({Operation.LAYER_REMOVE, Operation.IMAGE_REMOVE})
 
 
 def reap(host: Host) -> list[Job]:
@@ -66,10 +66,9 @@ def _queue_tidy(job: Job) -> None:
     """Queue what brings order after a job, whatever stands in its row: the handler judges it again."""
     targets = [name for name in job.targets if isinstance(name, str)] if isinstance(job.targets, list) else []
     inputs = job.inputs if isinstance(job.inputs, dict) else {}
-    if job.operation in (Operation.LAYER_IMPORT, Operation.LAYER_REMOVE) and job.via != Via.SYSTEM:
-        # The layer of an import, if it got as far as to be there, was never announced; a removal goes on where it ended.
-        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, targets, {})
-        return
+    # Layers that it announced and that may have got as far as to be there.
+    for name in new_layers.unfinished(job).values_list("name", flat=True):
+        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, [name], {})
     if job.operation == Operation.IMAGE_BUILD:
         clear_builds(job.host)
         return

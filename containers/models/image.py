@@ -29,6 +29,8 @@ class Layer(models.Model):
     origin = models.CharField(max_length=300, blank=True)
     # SHA-256 of recipe, parents and files of a layer that was built: the same again need not be built.
     build_key = models.CharField(max_length=64, blank=True, db_index=True)
+    # The job that makes it, or made it: what a lost one has not finished is found by this.
+    job = models.ForeignKey("Job", on_delete=models.SET_NULL, null=True, related_name="layers")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = LayerQuerySet.as_manager()

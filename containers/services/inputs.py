@@ -13,9 +13,11 @@ from typing import Annotated, Any, Final, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from containers.domain import names, recipe
+from containers.domain.bootstrap import BaseSystem
 from containers.domain.definition import MAX_LAYERS
 from containers.domain.image import ImageRef
 from containers.domain.recipe import MAX_FILES
+from containers.domain.reference import MAX_REFERENCE, registry_reference
 from containers.domain.states import Operation
 from containers.domain.text import MAX_COMMAND, MAX_PATH, check_text
 from containers.domain.values import Value
@@ -68,6 +70,12 @@ def _path(value: str) -> str:
     if not value.startswith("/") or str(path) != value or ".." in path.parts:
         raise ValueError("must be an absolute path without '.', '..' and needless slashes")
     return value
+
+
+def _pick(value: str) -> str:
+    if not value:
+        raise ValueError("must not be empty")
+    return check_text(value, max_length=MAX_REFERENCE)
 
 
 def _upload(value: str) -> str:
@@ -172,6 +180,22 @@ class ImageRemoveInputs(Inputs):
     layers: Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_LAYERS)] = ()
 
 
+class LayerBootstrapInputs(BaseSystem, Inputs):
+    """What the base system is made of."""
+
+
+class ImageImportInputs(LayerImportInputs):
+    """Where an image comes from, and which one to take where the file has several."""
+
+    pick: Annotated[str, AfterValidator(_pick)] | None = None
+
+
+class ImagePullInputs(Inputs):
+    """What a registry calls it."""
+
+    reference: Annotated[str, AfterValidator(registry_reference)]
+
+
 class TidyInputs(Inputs):
     """The lost job after which its containers are looked at again."""
 
@@ -192,6 +216,9 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.LAYER_COMMIT: LayerCommitInputs,
     Operation.IMAGE_BUILD: ImageBuildInputs,
     Operation.IMAGE_REMOVE: ImageRemoveInputs,
+    Operation.LAYER_BOOTSTRAP: LayerBootstrapInputs,
+    Operation.IMAGE_IMPORT: ImageImportInputs,
+    Operation.IMAGE_PULL: ImagePullInputs,
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,
 }

@@ -9,8 +9,8 @@ from containers.choices import PENDING_JOB_STATES, Cancel, JobState
 from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import Conflict, InvalidRequest
-from containers.models import Job
-from containers.services import access, audit, events, layers, operations
+from containers.models import Job, Layer
+from containers.services import access, audit, events, image_imports, layers, operations
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -53,6 +53,10 @@ def retry(actor: Actor, job: Job) -> Job:
     if operation == Operation.IMAGE_BUILD:
         # The container that it was built in is gone.
         return queue(actor, operation, job.targets, job.inputs, host=job.host, retry_of=job)
+    if operation == Operation.LAYER_BOOTSTRAP:
+        return layers.repeat_bootstrap(actor, job)
+    if operation == Operation.IMAGE_IMPORT:
+        return image_imports.repeat_import(actor, job)
     return queue(actor, operation, job.targets, job.inputs, _containers(job), host=job.host, retry_of=job)
 
 
@@ -63,7 +67,11 @@ def _containers(job: Job) -> list[str]:
 def _cancel_pending(actor: Actor, job: Job, how: Cancel) -> bool:
     reason = f"cancelled by {actor.user_name or actor.via} before it began"
     pending = Job.objects.filter(pk=job.pk, state__in=PENDING_JOB_STATES)
-    return pending.update(state=JobState.CANCELLED, cancel=how, reason=reason, ended_at=timezone.now()) == 1
+    if pending.update(state=JobState.CANCELLED, cancel=how, reason=reason, ended_at=timezone.now()) != 1:
+        return False
+    # The name of the layer that it was going to make is free again.
+    Layer.objects.filter(job=job, is_available=False).delete()
+    return True
 
 
 def _cancel_running(job: Job, how: Cancel) -> bool:

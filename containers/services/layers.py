@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from containers.choices import ContainerState, LayerSource
 from containers.domain import names
@@ -20,6 +21,9 @@ from containers.models import Container, Image, ImageLayer, Job, Layer, LayerUse
 from containers.services import access, audit, hosts, inputs
 from containers.services.actor import Actor
 from containers.services.queue import queue
+
+# What a row has room for.
+MAX_ORIGIN: Final = 300
 
 
 def request_import(
@@ -31,18 +35,43 @@ def request_import(
     Raises InvalidRequest, and Conflict when there is such a layer.
     """
     access.require(actor, "operate")
-    _check_name(name)
     given = {key: value for key, value in (("path", path), ("upload", upload)) if value is not None}
     parsed = inputs.parse(Operation.LAYER_IMPORT, given, idmap_size=settings.IDMAP_SIZE)
     if path is not None:
-        _check_directory(path)
+        check_directory(path)
+    origin = path or _("an uploaded archive")
+    return _announce(actor, Operation.LAYER_IMPORT, name, parsed, LayerSource.IMPORT, origin, retry_of)
+
+
+def request_bootstrap(actor: Actor, name: str, system: Mapping[str, Any], *, retry_of: Job | None = None) -> Job:
+    """Queue the making of a layer of a Debian base system, `system` as in `domain.bootstrap.BaseSystem`.
+
+    Raises InvalidRequest, and Conflict when there is such a layer.
+    """
+    access.require(actor, "operate")
+    parsed = inputs.parse(Operation.LAYER_BOOTSTRAP, system, idmap_size=settings.IDMAP_SIZE)
+    assert isinstance(parsed, inputs.LayerBootstrapInputs)  # noqa: S101 - for the type checker
+    return _announce(actor, Operation.LAYER_BOOTSTRAP, name, parsed, LayerSource.BOOTSTRAP, f"Debian {parsed.suite}", retry_of)
+
+
+def _announce(
+    actor: Actor,
+    operation: Operation,
+    name: str,
+    parsed: inputs.Inputs,
+    source: LayerSource,
+    origin: str,
+    retry_of: Job | None,
+) -> Job:
+    """Queue a job that makes a layer; the layer's row takes the name at once."""
+    _check_name(name)
     with transaction.atomic():
         host = hosts.lock()
         if Layer.objects.filter(host=host, name=name).exists():
             raise Conflict(f"There is a layer {name} already")
-        Layer.objects.create(host=host, name=name)
-        job = queue(actor, Operation.LAYER_IMPORT, [name], parsed.export(), host=host, retry_of=retry_of)
-        audit.record(actor, "layer.import", name, parsed.export(), job)
+        job = queue(actor, operation, [name], parsed.export(), host=host, retry_of=retry_of)
+        Layer.objects.create(host=host, name=name, job=job, source=source, origin=origin[:MAX_ORIGIN])
+        audit.record(actor, operation.replace("-", "."), name, parsed.export(), job)
     return job
 
 
@@ -59,11 +88,22 @@ def request_import_of(actor: Actor, name: str, upload: UploadedFile[Any]) -> Job
 
 def repeat_import(actor: Actor, job: Job) -> Job:
     """Queue once more the import that `job` was. Raises Conflict when the uploaded file is gone: every import removes it."""
-    upload = job.inputs.get("upload")
-    if upload and not _upload_path(str(upload)).is_file():
-        raise Conflict("The uploaded archive is gone", resolution="Upload it again.")
+    check_upload(job)
     (name,) = job.targets
-    return request_import(actor, name, path=job.inputs.get("path"), upload=upload, retry_of=job)
+    return request_import(actor, name, path=job.inputs.get("path"), upload=job.inputs.get("upload"), retry_of=job)
+
+
+def repeat_bootstrap(actor: Actor, job: Job) -> Job:
+    """Queue once more the making of the base system that `job` was."""
+    (name,) = job.targets
+    return request_bootstrap(actor, name, job.inputs, retry_of=job)
+
+
+def check_upload(job: Job) -> None:
+    """Raise Conflict when a job was about an uploaded file that is gone."""
+    upload = job.inputs.get("upload")
+    if upload and not upload_path(str(upload)).is_file():
+        raise Conflict("The uploaded archive is gone", resolution="Upload it again.")
 
 
 def request_commit(
@@ -130,7 +170,7 @@ def users(rows: Collection[Layer], *, besides: Image | None = None) -> dict[int,
 def store_upload(upload: UploadedFile[Any]) -> str:
     """Keep an uploaded archive for the worker, under a generated name that is returned; nothing of its own name stays."""
     name = secrets.token_hex(16)
-    target = _upload_path(name)
+    target = upload_path(name)
     if isinstance(upload, TemporaryUploadedFile):
         # It lies in the same directory already: no second copy of what may be gigabytes.
         Path(upload.temporary_file_path()).rename(target)
@@ -143,10 +183,11 @@ def store_upload(upload: UploadedFile[Any]) -> str:
 
 def discard_upload(name: str) -> None:
     """Remove a stored upload for which no job could be queued; one that is gone is fine."""
-    _upload_path(name).unlink(missing_ok=True)
+    upload_path(name).unlink(missing_ok=True)
 
 
-def _upload_path(name: str) -> Path:
+def upload_path(name: str) -> Path:
+    """Return where the worker finds a stored upload."""
     return Path(settings.MEDIA_ROOT) / name
 
 
@@ -157,7 +198,7 @@ def _check_name(name: str) -> None:
         raise InvalidRequest.of("name", str(error)) from error
 
 
-def _check_directory(path: str) -> None:
+def check_directory(path: str) -> None:
     """Refuse early what the worker refuses when it opens the path, following no links."""
     if not any(Path(path).is_relative_to(directory) for directory in settings.IMPORT_DIRS):
         raise InvalidRequest.of("path", f"must be below {', '.join(map(str, settings.IMPORT_DIRS))}")

@@ -40,6 +40,11 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.NETWORK: _("Makes the bridge, forwarding and masquerading, where they are missing."),
     Operation.LAYER_IMPORT: _("Unpacks an archive, or copies a directory, into a new layer. Reads it as hostile."),
     Operation.IMAGE_BUILD: _("Builds a layer in a container of its own, as its recipe says, and makes an image of it."),
+    Operation.LAYER_BOOTSTRAP: _(
+        "Makes a layer of a Debian base system, from a Debian mirror, as a root that is not the host's."
+    ),
+    Operation.IMAGE_IMPORT: _("Makes layers and an image of an OCI image or an archive of docker save. Reads it as hostile."),
+    Operation.IMAGE_PULL: _("Fetches an image from a registry and makes layers and an image of it. Reads it as hostile."),
     Operation.LAYER_REMOVE: _("Removes a layer that no container uses."),
     Operation.LAYER_COMMIT: _("Copies what a container has written into a new layer. Suspends the container meanwhile."),
     Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),

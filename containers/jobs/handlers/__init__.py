@@ -9,9 +9,10 @@ from containers.jobs.handlers.base import Handler
 from containers.jobs.handlers.builds import ImageBuildHandler
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.handlers.demo import DemoHandler
+from containers.jobs.handlers.image_files import ImageImportHandler, ImagePullHandler
 from containers.jobs.handlers.images import ImageRemoveHandler
 from containers.jobs.handlers.keeping import LayerCommitHandler
-from containers.jobs.handlers.layers import LayerImportHandler, LayerRemoveHandler
+from containers.jobs.handlers.layers import LayerBootstrapHandler, LayerImportHandler, LayerRemoveHandler
 from containers.jobs.handlers.network import NetworkHandler
 
 __all__ = ["HANDLERS", "Handler"]
@@ -36,6 +37,9 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.LAYER_IMPORT: LayerImportHandler,
     Operation.LAYER_REMOVE: LayerRemoveHandler,
     Operation.LAYER_COMMIT: LayerCommitHandler,
+    Operation.LAYER_BOOTSTRAP: LayerBootstrapHandler,
+    Operation.IMAGE_IMPORT: ImageImportHandler,
+    Operation.IMAGE_PULL: ImagePullHandler,
     Operation.IMAGE_REMOVE: ImageRemoveHandler,
     Operation.IMAGE_BUILD: ImageBuildHandler,
     Operation.DEMO: DemoHandler,

@@ -9,9 +9,12 @@ from django.conf import settings
 from django.db.models import ProtectedError
 
 from containers.domain import names
+from containers.domain.bootstrap import BaseSystem
 from containers.domain.plan import Action, PlanStep
 from containers.errors import Conflict, InvalidRequest, NotFound
-from containers.host import imports, layers
+from containers.host import bootstrap, imports, layers
+from containers.host.command import Runner
+from containers.host.overlay import IdMap
 from containers.jobs import messages
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
@@ -55,53 +58,74 @@ class LayerHandler(Handler):
         return layer
 
 
-class LayerImportHandler(LayerHandler):
-    """Unpacks an archive or copies a directory into a new layer; nothing of a failed one stays, its row neither."""
+class NewLayerHandler(LayerHandler):
+    """Makes a layer whose row is there already; nothing of a failed one stays, its row neither."""
+
+    action = Action.IMPORT
 
     def steps(self) -> Sequence[PlanStep]:
-        """One step: the import."""
+        """One step: the making."""
         self.layer = self.find()
         if self.layer.is_available:
             raise Conflict(f"layer {self.layer} is there already")
-        return [PlanStep(1, "", Action.IMPORT, f"layer {self.layer}", ())]
+        return [PlanStep(1, "", self.action, f"layer {self.layer}", ())]
 
     def run(self) -> None:
-        """Import, and forget the layer where that did not succeed."""
+        """Make the layer, and forget it where that did not succeed."""
         try:
             super().run()
         except BaseException:
             # Whatever it was, it is passed on: only the announcement goes.
             self.rows().filter(is_available=False).delete()
             raise
-        finally:
-            self._remove_upload()
-
-    def _remove_upload(self) -> None:
-        if upload := self.inputs.get("upload"):
-            imports.remove_upload(self.layout, upload)
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
-        """Unpack or copy, whichever the source is."""
-        if upload := self.inputs.get("upload"):
-            source = imports.open_upload(self.layout, upload)
-        else:
-            source = imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)
-        made = layers.import_source(
-            self.layout,
-            self.runner(recorder),
-            source,
-            self.layer.name,
-            idmap_base=settings.IDMAP_BASE,
-            idmap_size=settings.IDMAP_SIZE,
-        )
+        """Make it, and say what it turned out to be."""
+        made = self.make(self.runner(recorder))
         name = self.layer.name
         recorder.tell(messages.LayerMade(step=step.number, layer=name, size_bytes=made.size_bytes, digest=made.digest))
+
+    def make(self, runner: Runner) -> layers.Made:
+        """Make the layer on the host; runs in the step's thread."""
+        raise NotImplementedError
 
     def keep(self, message: messages.Message) -> None:
         """Write that the layer is there."""
         if isinstance(message, messages.LayerMade):
             rows = Layer.objects.filter(host=self.job.host_id, name=message.layer)
             rows.update(is_available=True, size_bytes=message.size_bytes, digest=message.digest)
+
+
+class LayerImportHandler(NewLayerHandler):
+    """Unpacks an archive or copies a directory into a new layer."""
+
+    def run(self) -> None:
+        """Import, and remove the upload whatever became of it."""
+        try:
+            super().run()
+        finally:
+            if upload := self.inputs.get("upload"):
+                imports.remove_upload(self.layout, upload)
+
+    def make(self, runner: Runner) -> layers.Made:
+        """Unpack or copy, whichever the source is."""
+        if upload := self.inputs.get("upload"):
+            source = imports.open_upload(self.layout, upload)
+        else:
+            source = imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)
+        ids = {"idmap_base": settings.IDMAP_BASE, "idmap_size": settings.IDMAP_SIZE}
+        return layers.import_source(self.layout, runner, source, self.layer.name, **ids)
+
+
+class LayerBootstrapHandler(NewLayerHandler):
+    """Makes a layer of a Debian base system."""
+
+    action = Action.BUILD
+
+    def make(self, runner: Runner) -> layers.Made:
+        """Run the tool that is there."""
+        idmap = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
+        return bootstrap.make(self.layout, runner, self.layer.name, BaseSystem.validate_as(self.inputs, field=""), idmap)
 
 
 class LayerRemoveHandler(LayerHandler):

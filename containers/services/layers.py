@@ -35,6 +35,7 @@ def request_import(
     Raises InvalidRequest, and Conflict when there is such a layer.
     """
     access.require(actor, "operate")
+    _check_name(name)
     given = {key: value for key, value in (("path", path), ("upload", upload)) if value is not None}
     parsed = inputs.parse(Operation.LAYER_IMPORT, given, idmap_size=settings.IDMAP_SIZE)
     if path is not None:
@@ -49,6 +50,7 @@ def request_bootstrap(actor: Actor, name: str, system: Mapping[str, Any], *, ret
     Raises InvalidRequest, and Conflict when there is such a layer.
     """
     access.require(actor, "operate")
+    _check_name(name)
     parsed = inputs.parse(Operation.LAYER_BOOTSTRAP, system, idmap_size=settings.IDMAP_SIZE)
     assert isinstance(parsed, inputs.LayerBootstrapInputs)  # noqa: S101 - for the type checker
     return _announce(actor, Operation.LAYER_BOOTSTRAP, name, parsed, LayerSource.BOOTSTRAP, f"Debian {parsed.suite}", retry_of)
@@ -64,7 +66,6 @@ def _announce(
     retry_of: Job | None,
 ) -> Job:
     """Queue a job that makes a layer; the layer's row takes the name at once."""
-    _check_name(name)
     with transaction.atomic():
         host = hosts.lock()
         if Layer.objects.filter(host=host, name=name).exists():

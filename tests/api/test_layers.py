@@ -39,7 +39,7 @@ def test_a_layer_is_imported_from_the_server(api: Api) -> None:
     assert (job.operation, job.targets, job.inputs) == ("layer-import", ["deb"], {"path": "/srv/deb.tar"})
     body = api.get("/layers/deb/").json()
     assert body.pop("created_at")
-    assert body == {"name": "deb", "available": False, "size": None, **NEW}
+    assert body == {"name": "deb", "available": False, "size": None, **NEW, "origin": "/srv/deb.tar"}
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])

@@ -42,6 +42,8 @@ class Job(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    # When who asked for it has seen that it ended.
+    read_at = models.DateTimeField(null=True)
 
     objects = JobQuerySet.as_manager()
 
@@ -52,6 +54,8 @@ class Job(models.Model):
             models.Index(fields=("host", "state", "id"), name="job_by_state"),
             models.Index(fields=("operation", "id"), name="job_by_operation"),
             models.Index(fields=("user_name", "id"), name="job_by_user"),
+            # The bell on every page.
+            models.Index(fields=("user", "state"), condition=models.Q(read_at=None), name="job_unread"),
         )
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from containers.errors import NotFound, SpocError
 from containers.forms.queries import JobQuery
 from containers.models import Command, Job
 from containers.querysets import JobQuerySet
-from containers.services import hosts, records, resuming
+from containers.services import hosts, notices, records, resuming
 from containers.services import jobs as service
 from containers.views import job_filters
 from containers.views.access import Request, actor_of, get_job, require
@@ -48,6 +48,8 @@ def job_list(request: Request) -> HttpResponse:
 def job_detail(request: Request, number: int) -> HttpResponse:
     job = get_job(request, number, "view", hosts.jobs().select_related("retry_of"))
     wanted = Wanted.of(request)
+    if job.has_ended and job.user_id == request.user.pk and job.read_at is None:
+        notices.mark_read(request.user, [job.pk])
     page = JobPage(job, wanted)
     if wanted:
         steps = [step for step in page.steps if step.number in wanted]

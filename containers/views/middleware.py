@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render, resolve_url
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRefresh
 
 from containers.errors import SpocError
 
 API = "/api/"
+ZONE_COOKIE = "spocweb_zone"
+ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}", re.ASCII)
 
 
 class CompressionMiddleware(GZipMiddleware):
@@ -28,6 +34,29 @@ class CompressionMiddleware(GZipMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         # Live events and files would wait in the compressor.
         return response if response.streaming else super().process_response(request, response)
+
+
+class ZoneMiddleware:
+    """Writes the times of pages in the zone of the browser, which a script has put into a cookie; else in the panel's own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        zone = None if request.path.startswith(API) else zone_of(request.COOKIES.get(ZONE_COOKIE, ""))
+        if zone is None:
+            return self.get_response(request)
+        with timezone.override(zone):
+            return self.get_response(request)
+
+
+@lru_cache(maxsize=500)
+def zone_of(name: str) -> ZoneInfo | None:
+    """Return the zone called `name`; None for what is none, whatever a browser may send."""
+    try:
+        return ZoneInfo(name) if ZONE_NAME.fullmatch(name) else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 class PanelMiddleware:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,7 +16,8 @@ from django.views.decorators.http import require_GET
 
 from containers.choices import ACTIVE_JOB_STATES, JobState, StepState
 from containers.models import Host, Job, Step
-from containers.services import access, hosts
+from containers.services import access, hosts, notices
+from containers.services.notices import Unread
 from containers.views.access import Request, require
 from containers.views.account import chosen_theme
 
@@ -25,7 +27,7 @@ MOST_JOBS = 100
 
 @dataclass(frozen=True)
 class Shell:
-    """Two queries, made when a template asks."""
+    """Three queries, made when a template asks."""
 
     host: Host | None
     container_count: int
@@ -33,6 +35,7 @@ class Shell:
     last_ended: Job | None
     may_view: bool
     may_operate: bool
+    unread: Unread = Unread()
 
     @property
     def running(self) -> list[Job]:
@@ -69,7 +72,8 @@ def _load(request: HttpRequest) -> Shell:
     active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
     ended = next((job for job in jobs if job.state not in ACTIVE_JOB_STATES), None)
     count = host.container_count if host else 0
-    return Shell(host, count, active, ended, may_view=True, may_operate=access.may_operate(user))
+    unread = notices.count_unread(user) if isinstance(user, User) else Unread()
+    return Shell(host, count, active, ended, may_view=True, may_operate=access.may_operate(user), unread=unread)
 
 
 def _jobs() -> Any:

@@ -165,6 +165,7 @@ PAGES = [
     "/jobs/?operation=create&container=web",
     "/containers/web/history/?from=1&to=1",
     "/search/?q=w",
+    "/notifications/",
 ]
 
 

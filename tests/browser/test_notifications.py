@@ -1,0 +1,66 @@
+"""The bell and what pops up when a job of one's own ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.support import violations
+from tests.support.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.lxc, pytest.mark.stack]
+
+
+def start(page: Page, name: str) -> None:
+    page.goto(f"/containers/{name}/")
+    page.get_by_role("link", name="Start…").first.click()
+    page.get_by_role("dialog").get_by_role("button", name=f"Start {name}").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_failed_pops_up_and_stays_until_it_is_read(open_session: Any, stack: Stack, scheme: str) -> None:
+    stack.add("wiki", ready="echo refused; exit 7", timeouts={"ready": 1})
+    session = open_session(color_scheme=scheme)
+    page: Page = session.page()
+    session.sign_in(page)
+    page.goto("/notifications/")
+    read = page.get_by_role("button", name="Mark all read")
+    if read.is_visible():
+        read.click()
+    start(page, "wiki")
+    toast = page.locator(".sw-toast")
+    expect(toast).to_contain_text("Start wiki failed")
+    expect(page.locator("#bell")).to_have_attribute("aria-label", "Notifications, 1 unread")
+    assert violations(page) == []
+    page.goto("/notifications/")
+    expect(page.locator(".sw-unread")).to_contain_text("Start wiki")
+    assert violations(page) == []
+    page.locator(".sw-unread").get_by_role("button", name="Mark read").click()
+    expect(page.locator(".sw-unread")).to_have_count(0)
+    expect(page.locator("#bell")).to_have_attribute("aria-label", "Notifications")
+
+
+def test_closing_a_note_reads_it_and_its_own_page_needs_none(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    start(page, "web")
+    toast = page.locator(".sw-toast")
+    expect(toast).to_contain_text("Start web succeeded")
+    toast.get_by_role("button", name="Close, mark read").click()
+    expect(toast).to_have_count(0)
+    expect(page.locator("#bell")).to_have_attribute("aria-label", "Notifications")
+    page.goto("/containers/web/execute/")
+    page.get_by_label("Command").fill("sleep 1")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("#job-head .sw-state")).to_have_text("Succeeded")
+    expect(page.locator("#bell")).to_have_attribute("aria-label", "Notifications")
+    expect(toast).to_have_count(0)
+
+
+def test_times_are_those_of_the_browser(open_session: Any, stack: Stack) -> None:
+    session = open_session(timezone_id="Europe/Prague")
+    page: Page = session.page()
+    session.sign_in(page)
+    page.locator("summary", has_text="Account").click()
+    expect(page.get_by_text("Times in Europe/Prague")).to_be_visible()

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('containers', '0007_build_containers'),
+        ('containers', '0008_layer_job'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

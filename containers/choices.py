@@ -83,6 +83,7 @@ class Operation(TextChoices):
     LAYER_BOOTSTRAP = states.Operation.LAYER_BOOTSTRAP.value, _("Make base system")
     IMAGE_IMPORT = states.Operation.IMAGE_IMPORT.value, _("Import image")
     IMAGE_PULL = states.Operation.IMAGE_PULL.value, _("Pull image")
+    CLEAN_UP = states.Operation.CLEAN_UP.value, _("Clean up")
     IMAGE_REMOVE = states.Operation.IMAGE_REMOVE.value, _("Remove image")
     DEMO = states.Operation.DEMO.value, _("Make demo")
 

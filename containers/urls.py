@@ -11,6 +11,7 @@ from django.views.generic import RedirectView
 from containers.choices import CONTAINER_OPERATIONS, Operation
 from containers.views import (
     account,
+    cleanup,
     container,
     containers,
     definition,
@@ -127,6 +128,7 @@ job_urls: Final = [
 ]
 
 image_urls: Final = [
+    path("clean-up/", cleanup.clean_up, name="clean-up"),
     path("images/", images.image_list, name="image-list"),
     path("images/<layer:name>/<version:version>/", images.image_detail, name="image-detail"),
     path("images/<layer:name>/<version:version>/remove/", images.remove, name="image-remove"),

@@ -12,6 +12,7 @@ from ninja.errors import ValidationErrorContext
 from ninja.operation import Operation
 
 from containers.api import (
+    cleanup,
     containers,
     errors,
     events,
@@ -81,6 +82,6 @@ api = Api(
     default_router=Router(),
 )
 errors.install(api)
-for part in (containers, operations, graph, transfer, images, recipes, layers, files, jobs, metrics, events):
+for part in (containers, operations, graph, transfer, images, recipes, layers, cleanup, files, jobs, metrics, events):
     api.add_router("", part.router)
 api.add_router("", elsewhere)

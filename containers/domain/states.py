@@ -45,5 +45,6 @@ class Operation(StrEnum):
     LAYER_BOOTSTRAP = "layer-bootstrap"
     IMAGE_IMPORT = "image-import"
     IMAGE_PULL = "image-pull"
+    CLEAN_UP = "clean-up"
     IMAGE_REMOVE = "image-remove"
     DEMO = "demo"

@@ -153,6 +153,29 @@ def tree_size(path: Path, runner: Runner) -> int:
     return int(runner.run(argv, timeout_s=_QUICK_TIMEOUT_S, record=False).output.split()[0])
 
 
+def leftovers(layout: Layout, runner: Runner) -> dict[str, int]:
+    """Return what killed jobs left where layers are made, each with its bytes of disk."""
+    found = {}
+    for path in sorted(layout.layers.glob(f"{_UNFINISHED}*")):
+        with suppress(FileNotFoundError, CommandFailed):
+            # What another job removes meanwhile.
+            if not _is_locked(path):
+                found[path.name] = tree_size(path, runner)
+    return found
+
+
+def _is_locked(path: Path) -> bool:
+    """Return whether the maker of an unfinished layer lives."""
+    directory = os.open(path, OPEN_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)
+    return False
+
+
 def remove_unfinished(layout: Layout) -> None:
     """Remove what imports left that were killed; those that still run are left alone."""
     for path in layout.layers.glob(f"{_UNFINISHED}*"):

@@ -26,7 +26,7 @@ SYSTEM = Actor(None, Via.SYSTEM, None)
 # A removal that failed would fail again at once.
 RETRY_S: Final = 60
 # What is done by doing it once more, whatever was done already.
-GOES_ON: Final = frozenset({Operation.LAYER_REMOVE, Operation.IMAGE_REMOVE})
+GOES_ON: Final = frozenset({Operation.LAYER_REMOVE, Operation.IMAGE_REMOVE, Operation.CLEAN_UP})
 
 
 def reap(host: Host) -> list[Job]:

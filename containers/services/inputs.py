@@ -27,10 +27,12 @@ MAX_ARGUMENTS: Final = 256
 MAX_ARGUMENT: Final = MAX_COMMAND
 MAX_TOTAL: Final = 8 * MAX_COMMAND
 MAX_VOLUMES: Final = 100
+MAX_CLEANED: Final = 1_000
 
 _IDENTITY_NAME: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _IDENTITY_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_UPLOADED: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", re.ASCII)
 _UPLOAD: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -84,6 +86,13 @@ def _upload(value: str) -> str:
     return value
 
 
+def _uploaded(value: str) -> str:
+    """Check the name of any file in the directory of uploads: of one that broke off, too."""
+    if not _UPLOADED.fullmatch(value):
+        raise ValueError("is not the name of an upload")
+    return value
+
+
 def _image(value: str) -> str:
     """Return NAME:VERSION for NAME, too."""
     try:
@@ -113,6 +122,7 @@ CommandWords = Annotated[
 Identity = Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_identity)]
 VolumeName = Annotated[str, AfterValidator(names.volume_name)]
 VolumeNames = Annotated[tuple[VolumeName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_VOLUMES)]
+UploadedName = Annotated[str, AfterValidator(_uploaded)]
 LayerName = Annotated[str, AfterValidator(names.layer_name)]
 RecipePath = Annotated[str, AfterValidator(recipe.file_path)]
 Digest = Annotated[str, AfterValidator(_digest)]
@@ -174,6 +184,14 @@ class ImageBuildInputs(Inputs):
     force: bool = False
 
 
+class CleanUpInputs(Inputs):
+    """What goes, by name, unless it is used by then; `leftovers` are what killed jobs left where layers are made."""
+
+    layers: Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_CLEANED)] = ()
+    uploads: Annotated[tuple[UploadedName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_CLEANED)] = ()
+    leftovers: bool = False
+
+
 class ImageRemoveInputs(Inputs):
     """The layers that the image had: those that nothing else uses go with it, also when the image is gone already."""
 
@@ -215,6 +233,7 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.LAYER_IMPORT: LayerImportInputs,
     Operation.LAYER_COMMIT: LayerCommitInputs,
     Operation.IMAGE_BUILD: ImageBuildInputs,
+    Operation.CLEAN_UP: CleanUpInputs,
     Operation.IMAGE_REMOVE: ImageRemoveInputs,
     Operation.LAYER_BOOTSTRAP: LayerBootstrapInputs,
     Operation.IMAGE_IMPORT: ImageImportInputs,

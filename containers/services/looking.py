@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
+from django.conf import settings
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from containers.domain import tree
 from containers.domain.definition import MAX_LAYERS
 from containers.errors import InvalidRequest, NotFound
-from containers.models import Container, Layer
+from containers.models import Container, Host, Layer
 from containers.services import hosts
 from containers.services.inputs import Inputs, LayerName
 
@@ -58,6 +59,13 @@ class FileInputs(LookInputs):
     """What is in one file: its beginning as text, or all of it."""
 
     ask: Literal["preview", "content"] = "preview"
+
+
+def find_host(subject: str) -> Host:
+    """Return the host that this process serves, which is the only one that can be looked at. Raises NotFound."""
+    if subject != settings.HOST:
+        raise NotFound(f"There is no host {subject[:63]!r} here")
+    return hosts.current()
 
 
 def subject_of(found: Layer | Container) -> str:

@@ -44,6 +44,7 @@ class Kind:
 
 KINDS: Final[dict[str, Kind]] = {
     "tree": Kind("view", looking.TreeInputs, looking.find),
+    "leftovers": Kind("view", Inputs, looking.find_host),
     "file": Kind("operate", looking.FileInputs, looking.find),
 }
 

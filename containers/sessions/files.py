@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Final, cast
 
@@ -10,7 +11,8 @@ from django.conf import settings
 from containers.domain.layout import Layout
 from containers.domain.tree import path_bytes
 from containers.errors import Conflict, NotFound
-from containers.host import rootfs
+from containers.host import layers, rootfs
+from containers.host.command import Runner
 from containers.host.inspect import IdMap, Tree
 from containers.models import Layer
 from containers.services import looking
@@ -46,6 +48,11 @@ def read(order: Order, connection: Connection) -> None:
             _send(file, size, connection)
 
 
+def count_leftovers(order: Order, connection: Connection) -> None:
+    """Send what killed jobs left where layers are made, as JSON: names, and their bytes of disk."""
+    connection.send(json.dumps(layers.leftovers(_layout(), Runner())).encode())
+
+
 def _send(file: int, size: int, connection: Connection) -> None:
     """Send what was announced, and no more of a file that grows; one that shrinks ends early, which is noticed."""
     left = size
@@ -57,7 +64,7 @@ def _send(file: int, size: int, connection: Connection) -> None:
 
 
 def _open(subject: str, asked: LookInputs) -> Tree:
-    layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+    layout = _layout()
     idmap = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
     found = looking.find(subject)
     if isinstance(found, Layer):
@@ -68,3 +75,7 @@ def _open(subject: str, asked: LookInputs) -> Tree:
         raise NotFound(f"{found.name} has not been made on the host yet")
     below = rootfs.layers(layout, found.name)
     return Tree(layout.ephemeral(found.name), [layout.layer(name) for name in reversed(below)], idmap)
+
+
+def _layout() -> Layout:
+    return Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)

@@ -14,5 +14,6 @@ Handler = Callable[[Order, Connection], None]
 
 HANDLERS: Final[dict[str, Handler]] = {
     "tree": files.look,
+    "leftovers": files.count_leftovers,
     "file": files.read,
 }

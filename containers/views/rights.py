@@ -47,6 +47,7 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.IMAGE_PULL: _("Fetches an image from a registry and makes layers and an image of it. Reads it as hostile."),
     Operation.LAYER_REMOVE: _("Removes a layer that no container uses."),
     Operation.LAYER_COMMIT: _("Copies what a container has written into a new layer. Suspends the container meanwhile."),
+    Operation.CLEAN_UP: _("Removes layers that nothing uses, uploads that no job needs, and what killed jobs left."),
     Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),
     Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),
 }

@@ -15,7 +15,7 @@ from containers.models import Job
 # A bulk job may have a thousand targets.
 MOST_NAMES: Final = 3
 # What these are about goes without saying.
-WHOLE: Final = (Operation.DEMO, Operation.AUTOSTART, Operation.SHUTDOWN, Operation.NETWORK, Operation.TIDY)
+WHOLE: Final = (Operation.DEMO, Operation.AUTOSTART, Operation.SHUTDOWN, Operation.NETWORK, Operation.TIDY, Operation.CLEAN_UP)
 
 
 def names_in_short(names: Sequence[str]) -> str:

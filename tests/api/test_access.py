@@ -75,6 +75,8 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("GET", "/images/{name}/"),
         ("DELETE", "/images/{name}/"),
         ("POST", "/containers/{name}/commit/"),
+        ("GET", "/clean-up/"),
+        ("POST", "/clean-up/"),
         ("GET", "/layers/{name}/files/"),
         ("GET", "/layers/{name}/file/"),
         ("GET", "/containers/{name}/ephemeral/"),

@@ -7,6 +7,7 @@ from typing import Final
 from containers.domain.states import Operation
 from containers.jobs.handlers.base import Handler
 from containers.jobs.handlers.builds import ImageBuildHandler
+from containers.jobs.handlers.cleanup import CleanUpHandler
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.handlers.demo import DemoHandler
 from containers.jobs.handlers.image_files import ImageImportHandler, ImagePullHandler
@@ -40,6 +41,7 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.LAYER_BOOTSTRAP: LayerBootstrapHandler,
     Operation.IMAGE_IMPORT: ImageImportHandler,
     Operation.IMAGE_PULL: ImagePullHandler,
+    Operation.CLEAN_UP: CleanUpHandler,
     Operation.IMAGE_REMOVE: ImageRemoveHandler,
     Operation.IMAGE_BUILD: ImageBuildHandler,
     Operation.DEMO: DemoHandler,

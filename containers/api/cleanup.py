@@ -1,0 +1,52 @@
+"""/clean-up/: what nothing uses, and its removal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from django.http import HttpResponse
+from ninja import Schema
+from pydantic import Field
+
+from containers.api import schemas
+from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.responses import accepted
+from containers.api.routing import Router
+from containers.api.schemas import ERRORS
+from containers.domain.definition import LayerName
+from containers.services import cleanup
+from containers.services.inputs import MAX_CLEANED, UploadedName
+
+router = Router(tags=["images"])
+
+
+class UnusedOut(Schema):
+    name: str
+    size: int | None
+
+
+class CleanUpOut(Schema):
+    frees: Annotated[int, Field(description="Bytes, as far as sizes are known")]
+    layers: list[UnusedOut]
+    uploads: list[UnusedOut]
+    leftovers: Annotated[list[UnusedOut] | None, Field(description="Of killed jobs; null where root does not answer")]
+
+
+class CleanUpBody(schemas.StrictBody):
+    layers: Annotated[list[LayerName], Field(max_length=MAX_CLEANED)] = []
+    uploads: Annotated[list[UploadedName], Field(max_length=MAX_CLEANED)] = []
+    leftovers: bool = False
+
+
+@router.get("/clean-up/", auth=VIEW, response={200: CleanUpOut, **ERRORS})
+def show_clean_up(request: ApiRequest) -> dict[str, Any]:
+    """List what nothing uses: layers in no container and no image, uploads that no job needs, leftovers. Images stay."""
+    found = cleanup.find(actor_of(request))
+    return {"frees": found.size, "layers": found.layers, "uploads": found.uploads, "leftovers": found.leftovers}
+
+
+@router.post("/clean-up/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def clean_up(request: ApiRequest, payload: CleanUpBody) -> HttpResponse:
+    """Remove what the body names of what the list showed; what got used meanwhile stays, and the job says so."""
+    job = cleanup.request_clean_up(actor_of(request), layers=payload.layers, uploads=payload.uploads, leftovers=payload.leftovers)
+    return accepted(job)

@@ -1,0 +1,27 @@
+"""Removes what nothing uses: layers in no container and no image, uploads that no job needs, leftovers of killed jobs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from containers.domain import amounts
+from containers.management.following import FollowingCommand, root_actor
+from containers.services import cleanup
+
+
+class Command(FollowingCommand):
+    help = "Removes layers in no container and no image, uploads that no job needs, and leftovers of killed jobs. Images stay."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--dry-run", action="store_true", help="only say what would go, and how much that frees")
+
+    def handle(self, *args: object, dry_run: bool, no_wait: bool, **options: object) -> None:
+        found = cleanup.find(root_actor())
+        for kind, items in (("layer", found.layers), ("upload", found.uploads)):
+            for item in items:
+                self.stdout.write(f"{kind} {item.name}: {'unknown size' if item.size is None else amounts.size(item.size)}")
+        self.stdout.write(f"frees {amounts.size(found.size)}, and what killed jobs have left")
+        if not dry_run:
+            layers, uploads = ([item.name for item in items] for items in (found.layers, found.uploads))
+            self.follow(cleanup.request_clean_up(root_actor(), layers=layers, uploads=uploads, leftovers=True), no_wait=no_wait)

@@ -19,10 +19,9 @@ from containers.host.layers import Made
 from containers.host.lxc import Lxc
 from containers.host.overlay import OPAQUE
 from containers.host.trees import walk
+from containers.host.unpack import KEPT_FREE_BYTES
 
 TIMEOUT_S: Final = 3600
-# Full file systems break more than a copy.
-KEPT_FREE_BYTES: Final = 512 << 20
 
 # Everything as it is: whiteouts, hard links, holes, set-id bits, and attributes, without which nothing would be opaque.
 _COPY: Final = (

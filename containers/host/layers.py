@@ -157,23 +157,10 @@ def leftovers(layout: Layout, runner: Runner) -> dict[str, int]:
     """Return what killed jobs left where layers are made, each with its bytes of disk."""
     found = {}
     for path in sorted(layout.layers.glob(f"{_UNFINISHED}*")):
-        with suppress(FileNotFoundError, CommandFailed):
-            # What another job removes meanwhile.
-            if not _is_locked(path):
-                found[path.name] = tree_size(path, runner)
+        # Gone meanwhile, or its maker lives.
+        with suppress(FileNotFoundError, BlockingIOError), _locked(layout, path):
+            found[path.name] = tree_size(path, runner)
     return found
-
-
-def _is_locked(path: Path) -> bool:
-    """Return whether the maker of an unfinished layer lives."""
-    directory = os.open(path, OPEN_DIRECTORY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(directory)
-    return False
 
 
 def remove_unfinished(layout: Layout) -> None:

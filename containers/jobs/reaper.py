@@ -75,9 +75,6 @@ def _queue_tidy(job: Job) -> None:
     if job.operation in GOES_ON and job.via != Via.SYSTEM:
         jobs.queue(SYSTEM, Operation(job.operation), targets, inputs)
         return
-    if job.operation == Operation.LAYER_COMMIT and isinstance(layer := inputs.get("layer"), str):
-        # Never announced, as that of an import; the container, which may be frozen, is looked at below.
-        jobs.queue(SYSTEM, Operation.LAYER_REMOVE, [layer], {})
     touched = job.containers.values_list("name", flat=True)
     names = sorted(Container.objects.filter(host=job.host_id, name__in=touched).values_list("name", flat=True))
     if names and job.operation != Operation.TIDY:

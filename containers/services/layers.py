@@ -122,10 +122,9 @@ def request_commit(
         host = hosts.lock()
         if Layer.objects.filter(host=host, name=name).exists():
             raise Conflict(f"There is a layer {name} already")
-        Layer.objects.create(host=host, name=name, source=LayerSource.COMMIT, origin=container.name)
-        job = queue(
-            actor, Operation.LAYER_COMMIT, [container.name], parsed.export(), [container.name], host=host, retry_of=retry_of
-        )
+        targets = [container.name]
+        job = queue(actor, Operation.LAYER_COMMIT, targets, parsed.export(), targets, host=host, retry_of=retry_of)
+        Layer.objects.create(host=host, name=name, job=job, source=LayerSource.COMMIT, origin=container.name)
         audit.record(actor, "layer.commit", name, {"container": container.name, **parsed.export()}, job)
     return job
 

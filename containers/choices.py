@@ -85,6 +85,8 @@ class Operation(TextChoices):
     IMAGE_PULL = states.Operation.IMAGE_PULL.value, _("Pull image")
     CLEAN_UP = states.Operation.CLEAN_UP.value, _("Clean up")
     IMAGE_REMOVE = states.Operation.IMAGE_REMOVE.value, _("Remove image")
+    VOLUME_SCAN = states.Operation.VOLUME_SCAN.value, _("Measure volumes")
+    VOLUME_REMOVE = states.Operation.VOLUME_REMOVE.value, _("Remove volume")
     DEMO = states.Operation.DEMO.value, _("Make demo")
 
 

@@ -22,12 +22,14 @@ from containers.views import (
     jobs,
     layers,
     log_page,
+    networks,
     notifications,
     operations,
     rights,
     search,
     shell,
     transfer,
+    volumes,
 )
 
 
@@ -141,6 +143,13 @@ layer_urls: Final = [
     path("layers/<layer:name>/remove/", layers.remove, name="layer-remove"),
 ]
 
+storage_urls: Final = [
+    path("volumes/", volumes.volume_list, name="volume-list"),
+    path("volumes/measure/", volumes.measure, name="volume-measure"),
+    path("volumes/<layer:name>/remove/", volumes.remove, name="volume-remove"),
+    path("networks/", networks.network, name="network"),
+]
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="container-list"), name="home"),
     path("dependencies/", dependencies.whole_graph, name="dependencies"),
@@ -155,4 +164,5 @@ urlpatterns = [
     *job_urls,
     *image_urls,
     *layer_urls,
+    *storage_urls,
 ]

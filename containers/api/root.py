@@ -24,6 +24,7 @@ from containers.api import (
     metrics,
     operations,
     recipes,
+    storage,
     transfer,
 )
 from containers.api.auth import OPERATE
@@ -82,6 +83,6 @@ api = Api(
     default_router=Router(),
 )
 errors.install(api)
-for part in (containers, operations, graph, transfer, images, recipes, layers, cleanup, files, jobs, metrics, events):
+for part in (containers, operations, graph, transfer, images, recipes, layers, cleanup, files, jobs, metrics, events, storage):
     api.add_router("", part.router)
 api.add_router("", elsewhere)

@@ -47,4 +47,6 @@ class Operation(StrEnum):
     IMAGE_PULL = "image-pull"
     CLEAN_UP = "clean-up"
     IMAGE_REMOVE = "image-remove"
+    VOLUME_SCAN = "volume-scan"
+    VOLUME_REMOVE = "volume-remove"
     DEMO = "demo"

@@ -29,6 +29,7 @@ class Action(StrEnum):
     BUILD = "build"
     IMPORT = "import"
     REMOVE = "remove"
+    MEASURE = "measure"
     KEEP = "keep"
 
 

@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from containers.domain import names
+from containers.forms.confirm import ConfirmForm
 
 
 class CloneForm(forms.Form):
@@ -49,18 +50,10 @@ class ExecuteForm(forms.Form):
     gid = forms.CharField(label=_("Group"), required=False)
 
 
-class DeleteForm(forms.Form):
-    """`confirm` has to be the container's name; volumes that are not ticked stay."""
-
-    confirm = forms.CharField(label=_("Type the name to confirm"), strip=False)
+class DeleteForm(ConfirmForm):
+    """Volumes that are not ticked stay."""
 
     def __init__(self, *args: Any, name: str, volumes: list[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
+        super().__init__(*args, name=name, **kwargs)
         choices = [(volume, volume) for volume in volumes]
         self.fields["volumes"] = forms.MultipleChoiceField(label=_("Remove these volumes, too"), required=False, choices=choices)
-
-    def clean_confirm(self) -> str:
-        if self.cleaned_data["confirm"] != self.name:
-            raise forms.ValidationError(_("That is not the name: type %(name)s."), params={"name": self.name})
-        return self.name

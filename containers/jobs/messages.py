@@ -115,6 +115,22 @@ class Destroyed(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VolumeMade(Message):
+    """A volume was made for a container."""
+
+    volume: str
+    is_file: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeMeasured(Message):
+    """How much of the disk a volume takes."""
+
+    volume: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LayerMade(Message):
     """A layer is in its place. `digest` is empty where nobody has computed it."""
 

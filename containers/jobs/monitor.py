@@ -18,12 +18,14 @@ from django.utils import timezone
 from containers.choices import ACTIVE_JOB_STATES, Via
 from containers.domain.layout import Layout
 from containers.domain.states import Operation, State
-from containers.host import events, facts, layers, monitors, network, rootfs, system
+from containers.host import events, facts, layers, monitors, network, rootfs, system, volumes
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
 from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
 from containers.services import jobs, operations, retention, states, tickets
+from containers.services import network as network_service
+from containers.services import volumes as volume_service
 from containers.services.actor import Actor
 
 logger = logging.getLogger(__name__)
@@ -101,12 +103,22 @@ class Monitor:
         states.record_looks(self._host, {name: (look.state, look.pid) for name, look in looks.items()}, looked_at)
         Host.objects.filter(pk=self._host.pk).update(monitor_seen_at=looked_at)
         tickets.sweep()
+        self._list_volumes()
         self._check_network()
         # What jobs left that were killed. No row and no container knows of it, so it is nobody's to be mended.
         layers.remove_unfinished(self._layout)
 
+    def _list_volumes(self) -> None:
+        # Known before the look: what a job makes during it is not taken for gone.
+        known = volume_service.known(self._host)
+        looked_at = timezone.now()
+        volume_service.record_listing(self._host, volumes.listing(self._layout), known, looked_at)
+
     def _check_network(self) -> None:
-        if not network.look(settings.BRIDGE, settings.SUBNET):
+        looked_at = timezone.now()
+        missing = network.look(settings.BRIDGE, settings.SUBNET)
+        network_service.record_look(self._host, missing, looked_at)
+        if not missing:
             return
         if not Job.objects.filter(host=self._host, operation=Operation.NETWORK, state__in=ACTIVE_JOB_STATES).exists():
             jobs.queue(reaper.SYSTEM, Operation.NETWORK, [], {}, [])

@@ -10,6 +10,7 @@ from containers.models.job import Command, Job, JobContainer, Line, Step
 from containers.models.metrics import Sample
 from containers.models.ticket import Ticket
 from containers.models.token import ApiToken
+from containers.models.volume import Volume
 
 __all__ = [
     "ApiToken",
@@ -34,4 +35,5 @@ __all__ = [
     "Sample",
     "Step",
     "Ticket",
+    "Volume",
 ]

@@ -17,6 +17,10 @@ class Host(models.Model):
     cgroup2 = models.BooleanField(default=False)
     apparmor = models.BooleanField(default=False)
     monitor_seen_at = models.DateTimeField(null=True)
+    volumes_seen_at = models.DateTimeField(null=True)
+    # Sentences: what bridge, address, forwarding and firewall lacked at the last look.
+    network_missing = models.JSONField(default=list)
+    network_seen_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ("name",)

@@ -23,6 +23,11 @@ def current() -> Host:
     return Host.objects.get_or_create(name=settings.HOST)[0]
 
 
+def current_name() -> str:
+    """Return the host's name, at no cost."""
+    return settings.HOST
+
+
 def lock() -> Host:
     """Return the host's row, locked until the transaction ends: graph, addresses and layers change one at a time.
 

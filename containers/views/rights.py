@@ -49,6 +49,8 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.LAYER_COMMIT: _("Copies what a container has written into a new layer. Suspends the container meanwhile."),
     Operation.CLEAN_UP: _("Removes layers that nothing uses, uploads that no job needs, and what killed jobs left."),
     Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),
+    Operation.VOLUME_SCAN: _("Reads the sizes of all volumes. Opens nothing in them."),
+    Operation.VOLUME_REMOVE: _("Removes a volume that no definition mounts and no container runs with, with all that is in it."),
     Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),
 }
 

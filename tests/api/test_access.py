@@ -101,6 +101,10 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("POST", "/jobs/{job_id}/cancel/"),
         ("POST", "/jobs/{job_id}/retry/"),
         ("GET", "/events/"),
+        ("GET", "/network/"),
+        ("GET", "/volumes/"),
+        ("POST", "/volumes/measure/"),
+        ("DELETE", "/volumes/{name}/"),
     }
 
 

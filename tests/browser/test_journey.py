@@ -161,6 +161,8 @@ PAGES = [
     "/import/",
     "/dependencies/",
     "/dependencies/?operation=start&container=web",
+    "/volumes/",
+    "/networks/",
     "/operations/",
     "/jobs/?operation=create&container=web",
     "/containers/web/history/?from=1&to=1",

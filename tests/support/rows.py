@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 
-from containers.choices import ContainerState, JobState, Via
+from containers.choices import ContainerState, JobState, MountKind, Via
 from containers.domain.image import Defaults, ImageRef
 from containers.domain.spec import ContainerSpec
-from containers.models import Container, Host, Image, Job, Layer
+from containers.models import Container, Host, Image, Job, Layer, Volume
 from containers.services import containers, hosts, images
 from containers.services.actor import Actor
 
@@ -30,6 +30,10 @@ def image(ref: str = "debian:12", *, layers: tuple[str, ...] = ("base",), **defa
     for name in layers:
         layer(name)
     return images.write(host(), ImageRef.parse(ref), layers, Defaults.parse(defaults))
+
+
+def volume(name: str, **more: Any) -> Volume:
+    return Volume.objects.create(host=host(), name=name, **{"kind": MountKind.DIRECTORY, **more})
 
 
 def spec(name: str, *, layers: tuple[str, ...] = ("base",), **more: Any) -> ContainerSpec:

@@ -43,6 +43,7 @@ READING = {
     "image-detail",
     "job-support",
     "layer-list",
+    "network",
     "layer-detail",
     "container-layers",
     "notification",
@@ -50,6 +51,7 @@ READING = {
     "operations",
     "search",
     "strip",
+    "volume-list",
 }
 POST_ONLY = {
     "demo",
@@ -60,6 +62,7 @@ POST_ONLY = {
     "job-retry",
     "image-remove",
     "layer-remove",
+    "volume-measure",
 }
 # What everybody who may look does for himself alone.
 OWN = {"notifications-read"}
@@ -85,6 +88,7 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "layer-detail": [layer],
         "layer-file": [layer],
         "layer-remove": [layer],
+        "volume-remove": ["unused"],
     }
     plain = [container] if name.startswith("container-") and name not in PLAIN else []
     return reverse(name, args=arguments.get(name, plain))
@@ -96,6 +100,7 @@ PLAIN = {"container-list", "container-create", "container-create-preview", "cont
 @pytest.fixture(autouse=True)
 def _rows() -> None:
     rows.layer("spare")
+    rows.volume("unused")
     rows.image("spare:1", layers=("of-image",))
     rows.container("web")
     step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")

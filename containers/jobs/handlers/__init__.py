@@ -15,6 +15,7 @@ from containers.jobs.handlers.images import ImageRemoveHandler
 from containers.jobs.handlers.keeping import LayerCommitHandler
 from containers.jobs.handlers.layers import LayerBootstrapHandler, LayerImportHandler, LayerRemoveHandler
 from containers.jobs.handlers.network import NetworkHandler
+from containers.jobs.handlers.volumes import VolumeRemoveHandler, VolumeScanHandler
 
 __all__ = ["HANDLERS", "Handler"]
 
@@ -44,5 +45,7 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.CLEAN_UP: CleanUpHandler,
     Operation.IMAGE_REMOVE: ImageRemoveHandler,
     Operation.IMAGE_BUILD: ImageBuildHandler,
+    Operation.VOLUME_SCAN: VolumeScanHandler,
+    Operation.VOLUME_REMOVE: VolumeRemoveHandler,
     Operation.DEMO: DemoHandler,
 }

@@ -18,7 +18,7 @@ from containers.host import config, directories, keeping, monitors, rootfs, syst
 from containers.host.command import Runner
 from containers.host.facts import Look
 from containers.host.lxc import Lxc
-from containers.jobs.messages import Created, Destroyed, Looked, Mounted, Ready, Started, StepRecorder
+from containers.jobs.messages import Created, Destroyed, Looked, Mounted, Ready, Started, StepRecorder, VolumeMade
 
 # A readiness check that is only asked "still ready?" gets this long.
 RECHECK_S: Final = 5
@@ -104,6 +104,7 @@ def _put_in_place(task: Task, *, tells: bool = False) -> None:
         )
         if made:
             task.recorder.note(f"volume {mount.volume} is new and empty")
+            task.recorder.tell(VolumeMade(step=task.recorder.step, volume=mount.volume, is_file=mount.is_file))
     config.write(task.layout, task.name, render(spec, task.subject.address, _config_context(task.layout)), task.runner)
     if tells or not task.subject.is_created:
         task.recorder.tell(Created(step=task.recorder.step))

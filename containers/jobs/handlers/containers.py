@@ -31,7 +31,7 @@ from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Mount
 from containers.querysets import ContainerQuerySet
-from containers.services import containers, operations, specs, states
+from containers.services import containers, operations, specs, states, volumes
 from containers.services.hosts import is_name
 from containers.services.plans import WHOLE_HOST
 
@@ -239,7 +239,12 @@ class ContainerHandler(Handler):
         self._write_hosts()
 
     @keep.register
+    def _(self, message: messages.VolumeMade) -> None:
+        volumes.record_made(self.job.host, {message.volume: message.is_file})
+
+    @keep.register
     def _(self, message: messages.Destroyed) -> None:
+        volumes.record_removed(self.job.host, self._subject_of(message).volumes)
         for row in self._row(message):
             containers.forget(row)
         self._write_hosts()

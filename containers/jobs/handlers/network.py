@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.conf import settings
+from django.utils import timezone
 
 from containers.domain.plan import Action, PlanStep
 from containers.host import network
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
+from containers.services import network as service
 
 
 class NetworkHandler(Handler):
@@ -27,6 +29,12 @@ class NetworkHandler(Handler):
         """One step, with what is missing as its reason."""
         missing = network.look(settings.BRIDGE, settings.SUBNET)
         return [PlanStep(1, "", Action.NETWORK, "; ".join(missing) or "nothing is missing", ())]
+
+    def run(self) -> None:
+        """Set it up, and write what is missing still."""
+        super().run()
+        looked_at = timezone.now()
+        service.record_look(self.job.host, network.look(settings.BRIDGE, settings.SUBNET), looked_at)
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
         """Set up bridge, forwarding and masquerading."""

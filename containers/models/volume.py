@@ -1,0 +1,28 @@
+"""What of persistent data lies on a host: written by root's processes, which alone may look."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from containers.choices import MountKind
+from containers.models.host import Host
+
+__all__ = ["Volume"]
+
+
+class Volume(models.Model):
+    """A directory or file below the volumes directory; the row goes when it goes. Who mounts it, the definitions say."""
+
+    host = models.ForeignKey(Host, on_delete=models.CASCADE, related_name="volumes")
+    name = models.CharField(max_length=64)
+    kind = models.CharField(max_length=9, choices=MountKind)
+    # None until somebody asked for it to be measured: that reads all of it.
+    size_bytes = models.BigIntegerField(null=True)
+    measured_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.UniqueConstraint(fields=("host", "name"), name="volume_unique_name"),)
+
+    def __str__(self) -> str:
+        return self.name

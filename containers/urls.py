@@ -28,6 +28,7 @@ from containers.views import (
     rights,
     search,
     shell,
+    styleguide,
     transfer,
     volumes,
 )
@@ -158,6 +159,7 @@ urlpatterns = [
     path("notifications/", notifications.notification_list, name="notification-list"),
     path("notifications/read/", notifications.mark_read, name="notifications-read"),
     path("notifications/<number:number>/", notifications.toast, name="notification"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("operations/", rights.operations, name="operations"),
     *account_urls,
     *container_urls,

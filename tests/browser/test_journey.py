@@ -168,6 +168,7 @@ PAGES = [
     "/containers/web/history/?from=1&to=1",
     "/search/?q=w",
     "/notifications/",
+    "/styleguide/",
 ]
 
 

@@ -20,6 +20,7 @@ from containers.views import (
     history,
     images,
     jobs,
+    layer_add,
     layers,
     log_page,
     networks,
@@ -139,6 +140,8 @@ image_urls: Final = [
 
 layer_urls: Final = [
     path("layers/", layers.layer_list, name="layer-list"),
+    # Not below layers/: a layer may be called "add".
+    path("add-layer/", layer_add.layer_add, name="layer-add"),
     path("layers/<layer:name>/", files.layer_detail, name="layer-detail"),
     path("layers/<layer:name>/file/", files.layer_file, name="layer-file"),
     path("layers/<layer:name>/remove/", layers.remove, name="layer-remove"),

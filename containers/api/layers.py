@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
-from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
-from ninja import Query
+from ninja import Body, Query
 from pydantic import Field
 
 from containers.api import exports, schemas
 from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.documented import Documented
 from containers.api.paging import Paged, paginate
 from containers.api.responses import accepted
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
+from containers.api.uploads import bodies, is_form, read_form
+from containers.domain.bootstrap import BaseSystem
 from containers.domain.definition import LayerName
-from containers.domain.text import shown
 from containers.domain.values import Value
-from containers.errors import FieldError, InvalidRequest
-from containers.models import Job
 from containers.querysets import LayerQuerySet
 from containers.services import hosts, layers
 from containers.services.documents import load_json
@@ -34,22 +33,13 @@ class LayerByPath(Value):
     path: str
 
 
-# Two kinds of bodies for one operation are more than a signature can say.
-_BODIES: Final = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": LayerByPath.model_json_schema()},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"name": {"type": "string"}, "archive": {"type": "string", "format": "binary"}},
-                    "required": ["name", "archive"],
-                }
-            },
-        },
-    }
-}
+class NewBaseSystem(BaseSystem):
+    """A layer of a Debian base system."""
+
+    name: str
+
+
+BaseSystemBody = Annotated[Any, Documented(NewBaseSystem)]
 
 
 def _rows() -> LayerQuerySet:
@@ -62,23 +52,22 @@ def list_layers(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
     return paginate(request, _rows(), filters.page, exports.layer)
 
 
-@router.post("/layers/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS}, openapi_extra=_BODIES)
+@router.post("/layers/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS}, openapi_extra=bodies(LayerByPath, ["name"]))
 def import_layer(request: ApiRequest) -> HttpResponse:
     """Import a layer, from a tar archive or directory on the server by `path`, or from an uploaded `archive`."""
-    if request.content_type == "multipart/form-data":
-        return accepted(_import_upload(request))
+    if is_form(request):
+        texts, archive = read_form(request, ["name"])
+        return accepted(layers.request_import_of(actor_of(request), texts["name"], archive))
     body = LayerByPath.validate_as(load_json(request.body), field="")
     return accepted(layers.request_import(actor_of(request), body.name, path=body.path))
 
 
-def _import_upload(request: ApiRequest) -> Job:
-    known = ("name", "archive", "csrfmiddlewaretoken")
-    errors = [FieldError(shown(key), "is not a known key") for key in (*request.POST, *request.FILES) if key not in known]
-    name, archive = request.POST.get("name"), request.FILES.get("archive")
-    errors += [FieldError(key, "is required") for key, value in (("name", name), ("archive", archive)) if value is None]
-    if errors or not isinstance(name, str) or not isinstance(archive, UploadedFile):
-        raise InvalidRequest.all(tuple(errors))
-    return layers.request_import_of(actor_of(request), name, archive)
+@router.post("/layers/bootstrap/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def bootstrap_layer(request: ApiRequest, payload: Body[BaseSystemBody]) -> HttpResponse:
+    """Make a layer of a Debian base system. Without a mirror it comes from where the host's own packages come from."""
+    system = NewBaseSystem.validate_as(payload, field="").model_dump(mode="json", exclude_defaults=True)
+    name = system.pop("name")
+    return accepted(layers.request_bootstrap(actor_of(request), name, system))
 
 
 class Keeping(schemas.StrictBody):

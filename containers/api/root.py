@@ -18,6 +18,7 @@ from containers.api import (
     events,
     files,
     graph,
+    image_imports,
     images,
     jobs,
     layers,
@@ -83,6 +84,21 @@ api = Api(
     default_router=Router(),
 )
 errors.install(api)
-for part in (containers, operations, graph, transfer, images, recipes, layers, cleanup, files, jobs, metrics, events, storage):
+for part in (
+    containers,
+    operations,
+    graph,
+    transfer,
+    image_imports,
+    images,
+    recipes,
+    layers,
+    cleanup,
+    files,
+    jobs,
+    metrics,
+    events,
+    storage,
+):
     api.add_router("", part.router)
 api.add_router("", elsewhere)

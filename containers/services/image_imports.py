@@ -31,10 +31,11 @@ def request_import(
     It lies at `path` on the server or is a stored upload; `pick` says which image of several. An image of that name and
     version is replaced when all of the new one is there. Raises InvalidRequest.
     """
+    target = ImageRef.parse(image)
     given = {key: value for key, value in (("path", path), ("upload", upload), ("pick", pick)) if value is not None}
     if path is not None:
         layers.check_directory(path)
-    return _queue(actor, Operation.IMAGE_IMPORT, ImageRef.parse(image), given, retry_of)
+    return _queue(actor, Operation.IMAGE_IMPORT, target, given, retry_of)
 
 
 def request_import_of(actor: Actor, image: str, upload: UploadedFile[Any], *, pick: str | None = None) -> Job:

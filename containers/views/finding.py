@@ -56,7 +56,8 @@ _PAGES: Final[tuple[tuple[str | Promise, str, str, str | Promise, bool], ...]] =
     (gettext_lazy("Jobs"), "job-list", "jobs", gettext_lazy("list record log"), False),
     (gettext_lazy("Dependencies"), "dependencies", "deps", gettext_lazy("graph order tiers"), False),
     (gettext_lazy("Images"), "image-list", "copy", gettext_lazy("list"), False),
-    (gettext_lazy("Layers"), "layer-list", "layers", gettext_lazy("list import"), False),
+    (gettext_lazy("Layers"), "layer-list", "layers", gettext_lazy("list"), False),
+    (gettext_lazy("Add a layer"), "layer-add", "plus", gettext_lazy("import archive oci registry pull debian base system"), True),
     (gettext_lazy("What root can do"), "operations", "shield", gettext_lazy("operations rights worker"), False),
 )
 

@@ -51,7 +51,7 @@ def test_a_layer_is_shown_with_size_and_users(client: Client) -> None:
 
 def test_a_layer_is_imported_from_the_server(client: Client) -> None:
     path = str(settings.IMPORT_DIRS[0] / "debian.tar.gz")
-    response = client.post("/layers/", {"name": "debian-12", "path": path})
+    response = client.post("/add-layer/", {"name": "debian-12", "path": path})
     job = Job.objects.get()
     assert response["Location"] == f"/jobs/{job.pk}/"
     assert (job.operation, job.targets, job.inputs) == ("layer-import", ["debian-12"], {"path": path})
@@ -60,7 +60,7 @@ def test_a_layer_is_imported_from_the_server(client: Client) -> None:
 
 def test_an_upload_is_kept_for_the_worker_under_a_name_of_ours(client: Client) -> None:
     archive = SimpleUploadedFile("../../etc/passwd", b"tar")
-    client.post("/layers/", {"name": "debian-12", "archive": archive})
+    client.post("/add-layer/", {"name": "debian-12", "archive": archive})
     (stored,) = uploads()
     assert Job.objects.get().inputs == {"upload": stored.name}
     assert stored.read_bytes() == b"tar"
@@ -82,7 +82,7 @@ def test_an_upload_is_kept_for_the_worker_under_a_name_of_ours(client: Client) -
     ],
 )
 def test_what_is_wrong_is_said_at_its_field(client: Client, sent: dict[str, str], field: str) -> None:
-    response = client.post("/layers/", sent)
+    response = client.post("/add-layer/", sent)
     assert response.status_code == 422
     tree = parse(response)
     assert tree.one("input", name=field)["aria-invalid"] == "true"
@@ -94,14 +94,14 @@ def test_what_is_wrong_is_said_at_its_field(client: Client, sent: dict[str, str]
 def test_a_refused_upload_leaves_no_file(client: Client) -> None:
     rows.layer("base")
     for name in ("base", "../x"):
-        response = client.post("/layers/", {"name": name, "archive": SimpleUploadedFile("x.tar", b"tar")})
+        response = client.post("/add-layer/", {"name": name, "archive": SimpleUploadedFile("x.tar", b"tar")})
         assert response.status_code == 422
         assert uploads() == []
 
 
 def test_path_and_archive_together_are_refused(client: Client) -> None:
     sent: dict[str, Any] = {"name": "ok", "path": "/srv/x", "archive": SimpleUploadedFile("x.tar", b"tar")}
-    assert client.post("/layers/", sent).status_code == 422
+    assert client.post("/add-layer/", sent).status_code == 422
     assert uploads() == []
 
 

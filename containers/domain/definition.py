@@ -21,8 +21,9 @@ DEFAULT_CWD: Final = "/"
 DEFAULT_HALT: Final = "SIGINT"
 
 MAX_DEPENDS: Final = 100
-# All layers stand in the options of one overlay mount, for which the kernel has one page.
-MAX_LAYERS: Final = 64
+# The kernel's limit for the lower directories of an overlay (OVL_MAX_STACK). Their names fill a page long before that,
+# unless they are very short: `domain.overlay`.
+MAX_LAYERS: Final = 500
 MAX_MOUNTS: Final = 100
 MAX_ENV: Final = 500
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from containers.domain.definition import MAX_LAYERS
 from containers.domain.json_text import load_json
 from containers.domain.text import shown
 from containers.domain.values import field_errors
@@ -25,8 +26,6 @@ INDEX_FILE: Final = "index.json"
 DOCKER_FILE: Final = "manifest.json"
 # What registries accept at most (OCI distribution-spec).
 MAX_JSON: Final = 4 << 20
-# More cannot be mounted: the kernel's own limit for lower layers of an overlay.
-MAX_LAYERS: Final = 500
 MAX_MANIFESTS: Final = 1000
 MAX_SIZE: Final = 1 << 40
 

@@ -14,10 +14,10 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from containers.domain.definition import DEFAULT_CMD, DEFAULT_CWD, DEFAULT_IDMAP_SIZE
+from containers.domain.definition import DEFAULT_CMD, DEFAULT_CWD, DEFAULT_IDMAP_SIZE, MAX_LAYERS
 from containers.domain.image import Defaults
 from containers.domain.json_text import load_json
-from containers.domain.oci import MAX_LAYERS, DigestText, Foreign, Platform
+from containers.domain.oci import DigestText, Foreign, Platform
 from containers.domain.text import shown
 from containers.errors import InvalidRequest
 

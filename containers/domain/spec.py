@@ -8,10 +8,12 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator
 
+from containers.domain import overlay
 from containers.domain.definition import DEFAULT_IDMAP_SIZE, ContainerName, Definition
 from containers.domain.limits import Limits, Timeouts
 from containers.domain.text import MAX_DESCRIPTION, check_text
 from containers.domain.values import Value
+from containers.errors import InvalidRequest
 
 
 def _description(value: str) -> str:
@@ -32,7 +34,12 @@ class ContainerSpec(Value):
     @classmethod
     def parse(cls, data: object, *, idmap_size: int = DEFAULT_IDMAP_SIZE, field: str = "") -> Self:
         """Return the container that JSON `data` describes; raise InvalidRequest with every error at once."""
-        return cls.validate_as(data, field=field, context={"idmap_size": idmap_size})
+        spec = cls.validate_as(data, field=field, context={"idmap_size": idmap_size})
+        try:
+            overlay.check(spec.name, spec.definition.layers, build=spec.definition.build)
+        except ValueError as error:
+            raise InvalidRequest.of(".".join(filter(None, (field, "definition.layers"))), str(error)) from error
+        return spec
 
     def export(self) -> dict[str, object]:
         """Return the JSON form, which `parse` takes: keys in order, those that hold their default left out."""

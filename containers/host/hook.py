@@ -24,6 +24,8 @@ MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 # The kernel copies one page of mount options, and its last byte ends the text.
 MAX_OPTIONS = 4095
+# Of an overlay (fs/overlayfs, OVL_MAX_STACK).
+MAX_LOWER = 500
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -108,8 +110,9 @@ def check_mountpoint(top: int, target: str) -> None:
 
 def mount_overlay(data: str, name: str, lower: list[str], upper: str) -> None:
     """Mount layers (the lowest first) with a writable directory on top, whose path is relative to the layers."""
-    # The leftmost is the topmost. Relative to the working directory, because all of them share one page.
-    options = f"lowerdir={':'.join(reversed(lower))},upperdir={upper},workdir=../containers/{name}/olwork"
+    if len(lower) > MAX_LOWER:
+        raise HookError(f"there are {len(lower)} read-only layers, the kernel allows {MAX_LOWER}: use fewer layers")
+    options = overlay_options(name, lower, upper)
     if len(options) > MAX_OPTIONS:
         raise HookError(
             f"the names of {len(lower)} layers take {len(options)} characters of mount options, the kernel allows {MAX_OPTIONS}:"
@@ -117,6 +120,11 @@ def mount_overlay(data: str, name: str, lower: list[str], upper: str) -> None:
         )
     os.chdir(f"{data}/layers")
     _mount("overlay", f"{data}/containers/{name}/rootfs", "overlay", 0, options)
+
+
+def overlay_options(name: str, lower: list[str], upper: str) -> str:
+    """Return what mount is told: the leftmost is the topmost, all relative to the layers, because they share one page."""
+    return f"lowerdir={':'.join(reversed(lower))},upperdir={upper},workdir=../containers/{name}/olwork"
 
 
 def mount_bind(source: str, target: str) -> None:

@@ -172,7 +172,7 @@ def test_a_name_stands_in_a_list_once(field: str) -> None:
     ("field", "limit", "entries"),
     [
         ("depends", 100, [f"c{number}" for number in range(101)]),
-        ("layers", 64, [f"l{number}" for number in range(65)]),
+        ("layers", 500, [f"l{number}" for number in range(501)]),
         ("mounts", 100, {f"v{number}": f"srv/{number}" for number in range(101)}),
         ("env", 500, {f"E{number}": "" for number in range(501)}),
     ],

@@ -53,6 +53,31 @@ def test_layers_are_stacked_the_last_on_top(place: Layout) -> None:
     assert (place.ephemeral(NAME) / "new").exists()
 
 
+def test_the_kernel_takes_as_many_layers_as_we_say_and_no_more(place: Layout) -> None:
+    """The limits of fs/overlayfs, asked of the kernel that runs here: the page of options, and the number."""
+    room = hook.MAX_OPTIONS - len(hook.overlay_options(NAME, ["low"], f"../containers/{NAME}/ephemeral"))
+    names = [f"{number:04}".ljust(63, "x") for number in range(room // 64)]
+    names.append("y" * (room - 64 * len(names) - 1))
+    many = [f"m{number:x}" for number in range(hook.MAX_LOWER - 1)]
+    for name in (*names, *many, "z"):
+        place.layer(name).mkdir()
+    try:
+        assert run(place, "pre-start", "low", *names).returncode == 0
+        assert mounts(place.data_dir) == [str(place.rootfs(NAME))]
+        longer = run(place, "pre-start", "low", *names[:-1], names[-1] + "y")
+        assert "is missing" in longer.stderr
+        place.layer(names[-1] + "y").mkdir()
+        longer = run(place, "pre-start", "low", *names[:-1], names[-1] + "y")
+        assert f"take {hook.MAX_OPTIONS + 1} characters of mount options" in longer.stderr
+        assert run(place, "pre-start", "low", *many).returncode == 0
+        assert "there are 501 read-only layers, the kernel allows 500" in run(place, "pre-start", "low", *many, "z").stderr
+    finally:
+        assert run(place, "post-stop").returncode == 0
+        for name in (*names, names[-1] + "y", *many, "z"):
+            if place.layer(name).exists():
+                place.layer(name).rmdir()
+
+
 def test_the_root_looks_as_in_the_topmost_layer(place: Layout) -> None:
     assert run(place, "pre-start", "low", "top").returncode == 0
 

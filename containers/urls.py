@@ -6,7 +6,6 @@ from typing import Final
 
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, register_converter
-from django.views.generic import RedirectView
 
 from containers.choices import CONTAINER_OPERATIONS, Operation
 from containers.views import (
@@ -14,6 +13,7 @@ from containers.views import (
     cleanup,
     container,
     containers,
+    dashboard,
     definition,
     dependencies,
     files,
@@ -91,6 +91,7 @@ account_urls: Final = [
     path("sign-in/", LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("theme/", account.theme, name="theme"),
+    path("columns/", account.columns, name="columns"),
 ]
 
 container_urls: Final = [
@@ -155,7 +156,7 @@ storage_urls: Final = [
 ]
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="container-list"), name="home"),
+    path("", dashboard.dashboard, name="dashboard"),
     path("dependencies/", dependencies.whole_graph, name="dependencies"),
     path("strip/", shell.strip, name="strip"),
     path("search/", search.search, name="search"),

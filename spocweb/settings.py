@@ -138,7 +138,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "container-list"
+LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "sign-in"
 SESSION_COOKIE_NAME = "spocweb_session"
 SESSION_COOKIE_SAMESITE = "Lax"

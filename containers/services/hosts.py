@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from django.conf import settings
@@ -26,6 +27,11 @@ def current() -> Host:
 def current_name() -> str:
     """Return the host's name, at no cost."""
     return settings.HOST
+
+
+def monitor_seen_at() -> datetime | None:
+    """Return when this host's monitor last looked at everything; None if it never has."""
+    return Host.objects.filter(name=settings.HOST).values_list("monitor_seen_at", flat=True).first()
 
 
 def lock() -> Host:

@@ -99,6 +99,12 @@ def clock(moment: datetime) -> str:
 
 
 @register.filter
+def minute(moment: datetime) -> str:
+    """A time beside a mean over some minutes."""
+    return timezone.localtime(moment).strftime("%H:%M")
+
+
+@register.filter
 def size(value: int | None) -> str:
     return "–" if value is None else amounts.size(value)
 

@@ -1,4 +1,4 @@
-"""What somebody sets for himself: light, dark, or like the system."""
+"""What somebody sets for himself: light, dark or like the system; the columns of the list of containers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
+
+from containers.views import columns as list_columns
 
 THEMES = ("light", "dark")
 COOKIE = "spocweb_theme"
@@ -15,9 +17,7 @@ YEAR_S = 365 * 86_400
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """For everybody, signed in or not: it only sets a cookie."""
-    target = request.POST.get("next", "")
-    is_own = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    response = redirect(target if is_own else "container-list")
+    response = _back(request)
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         # Not HttpOnly: the script that switches without loading the page anew writes it, too.
@@ -25,6 +25,25 @@ def theme(request: HttpRequest) -> HttpResponse:
     else:
         response.delete_cookie(COOKIE, samesite="Lax")
     return response
+
+
+@require_POST
+def columns(request: HttpRequest) -> HttpResponse:
+    """For everybody, like the theme; no column at all is a choice, too."""
+    response = _back(request)
+    if "usual" in request.POST:
+        response.delete_cookie(list_columns.COOKIE, samesite="Lax")
+    else:
+        value = ".".join(list_columns.known(request.POST.getlist("column"))) or list_columns.NONE
+        response.set_cookie(list_columns.COOKIE, value, max_age=YEAR_S, samesite="Lax", secure=request.is_secure(), httponly=True)
+    return response
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    """Return to the page that was left, or to the list if what is sent is no page of ours."""
+    target = request.POST.get("next", "")
+    is_own = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return redirect(target if is_own else "container-list")
 
 
 def chosen_theme(request: HttpRequest) -> str:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from containers.forms.queries import ContainerQuery
 from containers.services import access
-from containers.views import activities, rows, states
+from containers.views import activities, columns, rows, states
 from containers.views.access import Request, get_container, require
 from containers.views.listing import SORTS, Listing, Row
 from containers.views.patches import Wanted
@@ -27,10 +27,12 @@ def container_list(request: Request) -> HttpResponse:
     listing = Listing(query)
     wanted = Wanted.of(request)
     shown = [row for row in listing.page.object_list if wanted is None or _is_wanted(row, wanted)]
+    chosen = columns.chosen(request)
     context: dict[str, Any] = {
         "section": "containers",
         "listing": listing,
-        "rows": rows.render(shown, may_operate=access.may_operate(request.user)),
+        "rows": rows.render(shown, columns=chosen, may_operate=access.may_operate(request.user)),
+        "columns": [(key, label, key in chosen) for key, label in columns.COLUMNS.items()],
         "sorts": SORTS,
         "sort_label": SORTS[query.sort],
         # The rows were read a little later than this, never before.

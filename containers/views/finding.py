@@ -49,6 +49,7 @@ class Group:
 
 # Title, address, icon, further words by which it is found; the last one is for who may change things.
 _PAGES: Final[tuple[tuple[str | Promise, str, str, str | Promise, bool], ...]] = (
+    (gettext_lazy("Dashboard"), "dashboard", "dashboard", gettext_lazy("start overview host"), False),
     (gettext_lazy("Containers"), "container-list", "containers", gettext_lazy("list all"), False),
     (gettext_lazy("New container"), "container-create", "plus", gettext_lazy("create add define"), True),
     (gettext_lazy("Import containers"), "import", "open", gettext_lazy("file json"), True),

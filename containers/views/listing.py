@@ -1,4 +1,4 @@
-"""All that the list of containers shows: read once, judged in memory, at most five queries for any number of rows."""
+"""All that the list of containers shows: read once, judged in memory, at most six queries for any number of rows."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 
 from containers.choices import ACTIVE_JOB_STATES, ContainerState
 from containers.domain.graph import Graph
+from containers.domain.usage import Usage
 from containers.errors import InvalidRequest
 from containers.forms.queries import ContainerQuery
-from containers.services import hosts
+from containers.services import hosts, metrics
 from containers.views import activities, states
 from containers.views.states import Activity, Badge
 
@@ -30,10 +31,13 @@ SORTS: Final[dict[str, str | Promise]] = {
     "order": _("start order"),
     "state": _("state"),
     "address": _("address"),
+    "cpu": _("CPU now"),
+    "memory": _("memory now"),
     "job": _("last job"),
 }
 
 _COLUMNS: Final = (
+    "pk",
     "name",
     "description",
     "state",
@@ -61,10 +65,14 @@ _COLUMNS: Final = (
 )
 
 
+NOTHING: Final = Usage()
+
+
 @dataclass(slots=True)
 class Row:
     """One container, with the model's own names; no model, since making a thousand of those takes half the time."""
 
+    key: int
     name: str
     description: str
     state: str
@@ -92,6 +100,7 @@ class Row:
     badge: Badge = states.UNKNOWN
     tier: int = 0
     needs: tuple[str, ...] = ()
+    used: Usage = NOTHING
 
     @property
     def is_pending(self) -> bool:
@@ -122,6 +131,11 @@ class Listing:
         found = [Row(*values) for values in rows.values_list(*_COLUMNS)]
         self._judge(found)
         return found
+
+    @cached_property
+    def now(self) -> metrics.Now:
+        """What was last sampled; a query of its own."""
+        return metrics.now()
 
     @cached_property
     def shown(self) -> list[Row]:
@@ -157,6 +171,7 @@ class Listing:
             row.badge = states.badge_of(row, row.activity)
             row.tier = tiers.get(row.name, 0)
             row.needs = graph.needs(row.name)
+            row.used = self.now.containers.get(row.key, NOTHING)
 
     def _passes(self, row: Row) -> bool:
         if self.query.state and row.badge.key != self.query.state:
@@ -184,5 +199,7 @@ _SORT_KEYS: Final[dict[str, Callable[[Row], Any]]] = {
     "order": lambda row: (row.tier, row.name),
     "state": lambda row: (_BADGE_ORDER[row.badge.key], row.name),
     "address": lambda row: ipaddress.ip_address(row.address),
+    "cpu": lambda row: (-(row.used.cpu or 0), row.name),
+    "memory": lambda row: (-(row.used.memory_bytes or 0), row.name),
     "job": lambda row: (-(row.job or 0), row.name),
 }

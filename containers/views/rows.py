@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from containers.choices import ContainerState, JobState
 from containers.forms import amounts
-from containers.views import marks, spans, states
+from containers.views import charts, marks, spans, states
 from containers.views.listing import Row
 from containers.views.reasons import reason_of
 from containers.views.states import Badge
@@ -27,18 +27,36 @@ from containers.views.states import Badge
 # A name that a container cannot have, and that every URL takes for one.
 _SLOT: Final = "slot-{}-0"
 _SLOTS: Final = re.compile(r"slot-([a-z]+)-0")
-_KEYS: Final = ("name", "needs", "description", "state", "reason", "address", "limits", "starts", "job", "jobglyph", "jobage")
+_KEYS: Final = (
+    "name",
+    "needs",
+    "description",
+    "state",
+    "reason",
+    "address",
+    "memory",
+    "memoryof",
+    "cpu",
+    "limits",
+    "starts",
+    "job",
+    "jobglyph",
+    "jobage",
+)
+# A share of its memory limit from which a container is shown to come close to it.
+_CLOSE: Final = 0.9
 
 
-def render(rows: Iterable[Row], *, may_operate: bool) -> SafeString:
+def render(rows: Iterable[Row], *, columns: tuple[str, ...], may_operate: bool) -> SafeString:
     language = get_language() or ""
-    return SafeString("".join([_render(row, language, may_operate=may_operate) for row in rows]))
+    return SafeString("".join([_render(row, language, columns, may_operate=may_operate) for row in rows]))
 
 
-def _render(row: Row, language: str, *, may_operate: bool) -> str:
+def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: bool) -> str:
     job, job_state = _job(row)
     skeleton = _skeleton(
         language,
+        columns,
         may_operate,
         row.state == ContainerState.STOPPED,
         job is not None,
@@ -52,6 +70,9 @@ def _render(row: Row, language: str, *, may_operate: bool) -> str:
         state=_badge(language, row.badge),
         reason=reason_of(row, row.badge, row.activity),
         address=row.address,
+        memory=charts.size(row.used.memory_bytes),
+        memoryof=_memory_of(row, language),
+        cpu=charts.percent(row.used.cpu),
         limits=_limits(language, row.memory_bytes, row.cpus, row.pids),
         starts=_starts(language, row.autostart, row.tier),
         job=job,
@@ -61,12 +82,21 @@ def _render(row: Row, language: str, *, may_operate: bool) -> str:
 
 
 @lru_cache(maxsize=256)
-def _skeleton(language: str, may_operate: bool, is_stopped: bool, has_job: bool, is_pending: bool, protected: bool) -> str:
+def _skeleton(
+    language: str,
+    columns: tuple[str, ...],
+    may_operate: bool,
+    is_stopped: bool,
+    has_job: bool,
+    is_pending: bool,
+    protected: bool,
+) -> str:
     # In the language that is active: the argument only tells the results apart.
     text = render_to_string(
         "containers/_row.html",
         {key: _SLOT.format(key) for key in _KEYS}
         | {
+            "columns": columns,
             "may_operate": may_operate,
             "is_stopped": is_stopped,
             "has_job": has_job,
@@ -98,6 +128,19 @@ def _job_age(row: Row) -> SafeString | str:
     if row.activity:
         return _("now")
     return spans.age(row.job_at) if row.job_at else ""
+
+
+def _memory_of(row: Row, language: str) -> str:
+    """Return what it may use: the limit that is in effect, or while it does not run the one that is defined."""
+    limit = row.memory_bytes if row.used.memory_bytes is None else row.used.memory_limit_bytes
+    is_close = bool(limit and row.used.memory_bytes and row.used.memory_bytes >= _CLOSE * limit)
+    return _of(language, limit, is_close) if limit else ""
+
+
+@lru_cache(maxsize=1024)
+def _of(language: str, limit: float, is_close: bool) -> str:
+    text = escape(_("of %(limit)s") % {"limit": charts.size(limit)})
+    return f"{marks.light_glyph('notready', ink='warn')} {text}" if is_close else text
 
 
 @lru_cache(maxsize=1024)

@@ -4,9 +4,10 @@
 //   data-live-match="db"         only events about this container or job
 //   data-live-row="row"          parameter that names the single rows wanted, data-live-key which of an event's values they are
 //   data-live-at="…"             when it was made
+//   data-live-every="60"         seconds that it is asked for at most once in
 // Events only say that something changed; words, times and marks come from the server, so there is one place that chooses them.
 (() => {
-  const KINDS = ["container", "job", "step", "command", "line"];
+  const KINDS = ["container", "job", "step", "command", "line", "sample"];
   // An event and its like within this time make one request; a slow server is asked less often.
   const PATIENCE_MS = 30;
   const PATIENCE_MAX_MS = 1500;
@@ -20,6 +21,8 @@
     step: (event) => ({ container: [event.container], job: [event.job], step: [event.number] }),
     command: (event) => ({ container: [], job: [event.job], step: [event.step] }),
     line: (event) => ({ container: [], job: [event.job], step: [] }),
+    // What is in use is in the event itself: see use.js.
+    sample: () => ({ container: [], job: [], step: [] }),
   };
 
   class Follower {
@@ -55,7 +58,8 @@
 
     ask() {
       this.isStale = true;
-      this.timer ??= setTimeout(() => this.fetch(), this.patience);
+      const every = 1000 * (this.element.dataset.liveEvery ?? 0);
+      this.timer ??= setTimeout(() => this.fetch(), Math.max(this.patience, every));
     }
 
     // At first a long list asks for what changed since it was made; after a lost connection for everything.

@@ -92,7 +92,7 @@ class Session:
             self.errors.append(f"asked another host: {url}")
 
     def sign_in(self, page: Page, user: str = "admin", password: str | None = None) -> None:
-        page.goto("/")
+        page.goto("/sign-in/?next=/containers/")
         page.get_by_label("Name").fill(user)
         page.get_by_label("Password").fill(password or self.stack.password)
         page.get_by_role("button", name="Sign in").click()

@@ -142,6 +142,7 @@ def test_it_works_without_script(open_session: Any, stack: Stack) -> None:
 
 
 PAGES = [
+    "/",
     "/containers/",
     "/new/",
     "/containers/web/",

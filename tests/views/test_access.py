@@ -19,9 +19,10 @@ from tests.views.conftest import HTMX
 pytestmark = pytest.mark.django_db
 
 # For everybody, signed in or not.
-OPEN = {"home", "sign-in", "sign-out", "theme"}
+OPEN = {"sign-in", "sign-out", "theme", "columns"}
 # What a viewer may ask for; the rest is for operators.
 READING = {
+    "dashboard",
     "container-list",
     "container-detail",
     "container-menu",

@@ -13,8 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from containers.choices import ContainerState, JobState, Operation, StepState
+from containers.domain.usage import MachineUsage, Usage
 from containers.models import Container, Job, Step
-from containers.services import operations
+from containers.services import hosts, metrics, operations
 from tests.support import rows
 from tests.support.html import Element, parse
 from tests.views.conftest import HTMX
@@ -58,9 +59,33 @@ def test_a_row_says_all_that_is_known(client: Client) -> None:
     change("web", state=RUNNING, state_since=since, pid=7)
     tree = row(get(client), "web")
     assert tree.one("a", "sw-name")["href"] == "/containers/web/"
-    for text in ("A shop", "Running", "Up 2 d 4 h", str(Container.objects.get().address), "512 MiB", "1.5 CPU", "Boot, tier 1"):
+    for text in ("A shop", "Running", "Up 2 d 4 h", str(Container.objects.get().address), "– of 512 MiB", "Boot, tier 1"):
         assert text in tree.text
     assert [link["href"] for link in tree.all("a", data_dialog=True)] == ["/containers/web/restart/", "/containers/web/stop/"]
+
+
+def sample(**used: Usage) -> None:
+    """Record what these containers use now."""
+    keys = dict(Container.objects.values_list("name", "pk"))
+    metrics.record(
+        hosts.current(), timezone.now(), MachineUsage(1, 4, 1, 2, 1, 2), {keys[name]: one for name, one in used.items()}
+    )
+
+
+def test_a_row_says_what_is_in_use_now(client: Client) -> None:
+    rows.chain()
+    sample(
+        web=Usage(cpu=0.62, memory_bytes=211 * 2**20, memory_limit_bytes=512 * 2**20),
+        app=Usage(cpu=1.5, memory_bytes=250 * 2**20, memory_limit_bytes=256 * 2**20),
+    )
+    tree = get(client)
+    assert "211 MiB of 512 MiB 62 %" in row(tree, "web").text
+    assert row(tree, "web").all("i", "sw-warn") == []
+    assert "250 MiB of 256 MiB 150 %" in row(tree, "app").text
+    assert len(row(tree, "app").all("i", "sw-warn")) == 1
+    assert [cell.text for cell in row(tree, "db").all(data_use=True)] == ["–", "–"]
+    assert names(get(client, "?sort=cpu")) == ["app", "web", "db"]
+    assert names(get(client, "?sort=memory")) == ["app", "web", "db"]
 
 
 def test_a_stopped_container_can_be_started_from_its_row(client: Client) -> None:
@@ -254,8 +279,8 @@ def test_more_rows_need_no_more_queries(client: Client, operator: Any, django_as
     fill("a")
     start(operator, "a-two", a=StepState.RUNNING)
     client.get("/containers/")
-    # The user and both kinds of rights, containers, graph (2), active steps, the shell's two.
-    with django_assert_max_num_queries(9) as few:
+    # The user and both kinds of rights, containers, graph (2), active steps, what is in use, the shell's two.
+    with django_assert_max_num_queries(10) as few:
         client.get("/containers/")
     fill("b", "c", "d", "e")
     start(operator, "d-two", d=StepState.RUNNING, **{"d-two": StepState.PENDING})

@@ -1,0 +1,96 @@
+"""What needs a hand: containers that are not as they should be, and a host that will not do much longer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from containers.domain.usage import MachineUsage
+from containers.views import charts, states
+from containers.views.listing import Row
+
+MOST: Final = 8
+# Shares of the disk from which it is said to be nearly full, and from which images and layers may not fit any more.
+HIGH, FULL = 0.8, 0.95
+# It writes when it has looked at everything, once a minute.
+MONITOR_LATE: Final = timedelta(minutes=3)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to look at. `words` are a tool's own; `action` is (text, address, whether it opens as a dialog)."""
+
+    glyph: str
+    ink: str
+    name: str
+    url: str
+    text: str
+    words: str = ""
+    row: Row | None = None
+    action: tuple[str, str, bool] | None = None
+
+
+@dataclass(frozen=True)
+class Attention:
+    items: list[Item]
+    count: int
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.items)
+
+
+def look(rows: Iterable[Row], machine: MachineUsage | None, monitor_seen_at: datetime | None) -> Attention:
+    """Return the first of what is wrong, the worst first, and how much it is in all. No query."""
+    found = [*_of_host(machine, monitor_seen_at)]
+    found += sorted((item for row in rows for item in _of_container(row)), key=lambda item: (_ORDER.index(item.glyph), item.name))
+    return Attention(found[:MOST], len(found))
+
+
+_ORDER: Final = (states.FAILED.glyph, states.UNKNOWN.glyph, states.NOT_READY.glyph, "pending")
+
+
+def _of_host(machine: MachineUsage | None, monitor_seen_at: datetime | None) -> Iterator[Item]:
+    if monitor_seen_at is not None and timezone.now() - monitor_seen_at > MONITOR_LATE:
+        text = _("has not looked at the containers for a while: states may be old")
+        yield Item("unknown", "bad", _("The monitor"), "", text)
+    if machine is not None and (share := machine.disk_bytes / machine.disk_total_bytes) >= HIGH:
+        free = charts.size(machine.disk_total_bytes - machine.disk_bytes)
+        text = _("is %(share)s full, %(free)s are free") % {"share": charts.percent(share), "free": free}
+        yield Item("warn", "bad" if share >= FULL else "warn", _("The disk of the data directory"), "", text)
+
+
+def _of_container(row: Row) -> Iterator[Item]:
+    if judge := _JUDGES.get(row.badge.key):
+        text, words, action = judge(row)
+        url = reverse("container-detail", args=[row.name])
+        yield Item(row.badge.glyph, row.badge.ink, row.name, url, text, words, row, action)
+    if row.is_pending:
+        restart = (_("Plan restart…"), reverse("container-operate", args=[row.name, "restart"]), True)
+        url = f"{reverse('container-detail', args=[row.name])}#pending"
+        yield Item("pending", "wait", row.name, url, _("has changes that wait for a restart"), action=restart)
+
+
+def _failed(row: Row) -> tuple[str, str, Any]:
+    return _("did not start"), row.failure, (_("Definition"), reverse("container-definition", args=[row.name]), False)
+
+
+def _not_ready(row: Row) -> tuple[str, str, Any]:
+    return _("runs but is not ready"), row.failure, (_("Log"), reverse("container-log", args=[row.name]), False)
+
+
+def _unknown(row: Row) -> tuple[str, str, Any]:
+    return _("does not answer"), "", None
+
+
+_JUDGES: Final[dict[str, Callable[[Row], tuple[str, str, Any]]]] = {
+    states.FAILED.key: _failed,
+    states.NOT_READY.key: _not_ready,
+    states.UNKNOWN.key: _unknown,
+}

@@ -78,7 +78,7 @@ class Operation(TextChoices):
     NETWORK = states.Operation.NETWORK.value, _("Set up network")
     LAYER_IMPORT = states.Operation.LAYER_IMPORT.value, _("Import layer")
     LAYER_REMOVE = states.Operation.LAYER_REMOVE.value, _("Remove layer")
-    LAYER_COMMIT = states.Operation.LAYER_COMMIT.value, _("Keep as a layer")
+    LAYER_COMMIT = states.Operation.LAYER_COMMIT.value, _("Keep changes of")
     IMAGE_BUILD = states.Operation.IMAGE_BUILD.value, _("Build image")
     LAYER_BOOTSTRAP = states.Operation.LAYER_BOOTSTRAP.value, _("Make base system")
     IMAGE_IMPORT = states.Operation.IMAGE_IMPORT.value, _("Import image")

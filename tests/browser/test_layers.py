@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -66,7 +67,9 @@ def test_from_a_look_to_a_container_of_its_own(page: Page, stack: Stack) -> None
     page.get_by_label("Name of the new layer").fill("mine")
     page.get_by_label("Image with it on top").fill("shop:2")
     page.get_by_role("button", name="Keep", exact=True).click()
-    expect(page.get_by_text("Succeeded").first).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+    job = stack.ended(int(page.url.split("/")[-2]))
+    assert job["state"] == "succeeded", job
     page.goto("/images/")
     page.get_by_role("link", name="shop:2", exact=True).click()
     page.get_by_role("link", name="New container from image").click()

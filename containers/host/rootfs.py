@@ -23,13 +23,50 @@ def is_mounted(layout: Layout, name: str) -> bool:
 
 
 def layers(layout: Layout, name: str) -> tuple[str, ...]:
-    """Return the layers that a mounted root filesystem is made of, the lowest first: as the last start wrote them.
+    """Return the layers that a root filesystem is mounted from, the lowest first; if it is not, those of the last time.
 
     The definition may say something else by now. Raises HostError where there is no configuration.
     """
+    if (mounted := _overlays(layout).get(name)) is not None:
+        return mounted
     words = _hook_command(layout, name, "lxc.hook.pre-start")[5:]
     end = words.index("--") if "--" in words else len(words)
     return tuple(word for word in words[:end] if word != "--build")
+
+
+def mounted_layers(layout: Layout) -> dict[str, list[str]]:
+    """Return the layers that root filesystems are mounted from now, each with the names of the containers."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(_mounted(layout)):
+        for layer in layers(layout, name):
+            found.setdefault(layer, []).append(name)
+    return found
+
+
+def _mounted(layout: Layout) -> dict[str, str]:
+    """Return the containers whose root filesystems are mounted, each with what mountinfo says of the file system."""
+    found = {}
+    for line in _MOUNTINFO.read_text(errors="surrogateescape").splitlines():
+        point, _, filesystem = line.partition(" - ")
+        path = Path(point.split()[4])
+        if path.name == "rootfs" and path.parent.parent == layout.containers:
+            found[path.parent.name] = filesystem
+    return found
+
+
+def _overlays(layout: Layout) -> dict[str, tuple[str, ...]]:
+    """Return the layers of the root filesystems that are overlays, the lowest first, as the kernel has them."""
+    mounted = ((name, text) for name, text in _mounted(layout).items() if text.startswith("overlay "))
+    return {name: _layers_of(text) for name, text in mounted}
+
+
+def _layers_of(filesystem: str) -> tuple[str, ...]:
+    """Read "overlay overlay rw,lowerdir=top:base,upperdir=…": names relative to the layers, see `hook.mount_overlay`."""
+    options = [option.partition("=") for option in filesystem.split(" ")[-1].split(",")]
+    # Newer kernels show each in an option of its own.
+    lower = [name for key, _, value in options if key in ("lowerdir", "lowerdir+") for name in value.split(":")]
+    upper = [value for key, _, value in options if key == "upperdir" and "/" not in value]
+    return (*reversed(lower), *upper)
 
 
 def mount(layout: Layout, name: str, runner: Runner) -> bool:

@@ -15,8 +15,8 @@ from django.db import transaction
 
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest, SpocError
-from containers.models import Host, Job, Layer
-from containers.services import access, audit, hosts, inputs, layers, tickets
+from containers.models import Job
+from containers.services import access, audit, hosts, inputs, tickets
 from containers.services.actor import Actor
 from containers.services.queue import queue
 from containers.services.sessions import Session
@@ -81,21 +81,6 @@ def request_clean_up(
         job = queue(actor, Operation.CLEAN_UP, [], parsed)
         audit.record(actor, "clean-up", hosts.current().name, parsed, job)
     return job
-
-
-def forget_layers(host: Host, names: Collection[str]) -> dict[str, str]:
-    """Delete the rows of those layers that nothing uses. For the worker; safe to repeat.
-
-    Returns why each of the others stays; the directories of all that are not returned are nobody's now.
-    """
-    with transaction.atomic():
-        hosts.lock()
-        rows = list(Layer.objects.filter(host=host, name__in=names))
-        users = layers.users(rows)
-        kept = {row.name: f"used by {', '.join(users[row.pk])}" for row in rows if users[row.pk]}
-        kept |= {row.name: "a job makes it anew" for row in rows if not row.is_available}
-        Layer.objects.filter(pk__in=[row.pk for row in rows if row.name not in kept]).delete()
-    return kept
 
 
 def uploads_in_use(*, besides: Job | None = None) -> set[str]:

@@ -146,11 +146,14 @@ def check_unused(image: Image) -> None:
         raise Conflict(f"The image {image} is used by {', '.join(names)}")
 
 
-def forget(host: Host, ref: ImageRef, candidates: Collection[str]) -> tuple[list[str], dict[str, list[str]]]:
+def forget(
+    host: Host, ref: ImageRef, candidates: Collection[str], *, mounted: Mapping[str, list[str]]
+) -> tuple[list[str], dict[str, list[str]]]:
     """Delete an image's row and the rows of its layers that nothing else uses. For the worker; safe to repeat.
 
-    Returns the names of the layers whose directories are nobody's now, those of `candidates` without a row included, and
-    who uses each of the others. Raises Conflict while a container stands on the image.
+    `mounted` says by layer which containers stand on it right now, whatever their definitions say. Returns the names of
+    the layers whose directories are nobody's now, those of `candidates` without a row included, and who uses each of the
+    others. Raises Conflict while a container stands on the image.
     """
     with transaction.atomic():
         hosts.lock()
@@ -160,9 +163,5 @@ def forget(host: Host, ref: ImageRef, candidates: Collection[str]) -> tuple[list
             check_unused(image)
             names |= set(layer_names(image))
             image.delete()
-        rows = list(Layer.objects.filter(host=host, name__in=names))
-        users = layers.users(rows)
-        Layer.objects.filter(pk__in=[row.pk for row in rows if row.is_available and not users[row.pk]]).delete()
-    # One that is not available is being made anew under its old name.
-    kept = {row.name: users[row.pk] for row in rows if users[row.pk] or not row.is_available}
+        kept = layers.forget_unused(host, names, mounted=mounted)
     return sorted(names - kept.keys()), kept

@@ -17,7 +17,7 @@ from containers.choices import ContainerState, LayerSource
 from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
-from containers.models import Container, Image, ImageLayer, Job, Layer, LayerUse
+from containers.models import Container, Host, Image, ImageLayer, Job, Layer, LayerUse
 from containers.services import access, audit, hosts, inputs
 from containers.services.actor import Actor
 from containers.services.queue import queue
@@ -165,6 +165,20 @@ def users(rows: Collection[Layer], *, besides: Image | None = None) -> dict[int,
         if besides is None or image != besides.pk:
             found[layer].append(f"image {name}:{version}")
     return found
+
+
+def forget_unused(host: Host, names: Collection[str], *, mounted: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Delete the rows of those layers that nothing uses; call it with the host locked. For the worker; safe to repeat.
+
+    `mounted` says by layer which containers stand on it right now: one may run on layers that its definition has no more.
+    Returns who uses each of the others, nobody for one that a job makes anew; the directories of all else are nobody's now.
+    """
+    rows = list(Layer.objects.filter(host=host, name__in=names))
+    used = users(rows)
+    kept = {row.name: used[row.pk] or mounted.get(row.name, []) for row in rows}
+    kept = {row.name: kept[row.name] for row in rows if kept[row.name] or not row.is_available}
+    Layer.objects.filter(pk__in=[row.pk for row in rows if row.name not in kept]).delete()
+    return kept | {name: mounted[name] for name in names if name in mounted and name not in kept}
 
 
 def store_upload(upload: UploadedFile[Any]) -> str:

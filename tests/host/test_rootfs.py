@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from containers.errors import Conflict, HostError, MountFailed
-from containers.host import rootfs
+from containers.host import files, rootfs
 from tests.support import traces
-from tests.support.box import Box
+from tests.support.box import IDMAP_BASE, LAYER, Box
 
 pytestmark = pytest.mark.lxc
 
@@ -77,3 +77,44 @@ def test_a_mounted_container_starts_all_the_same(box: Box) -> None:
 
     assert box.shell(name, "ls /left").exit_code != 0
     assert len(traces.mounts(box.layout.data_dir)) == 1
+
+
+@pytest.mark.parametrize("build", [False, True])
+def test_the_kernel_says_what_a_root_filesystem_is_mounted_from(box: Box, build: bool) -> None:
+    for name in ("low", "high"):
+        files.make_directory(box.layout.layer(name), mode=0o755, uid=IDMAP_BASE, gid=IDMAP_BASE)
+    try:
+        stack = (LAYER, "low", "high")
+        name = box.start("web", layers=list(stack), build=build)
+        other = box.make("other")
+        # What the next start would mount says nothing.
+        box.write(name, layers=[LAYER], build=build)
+        assert rootfs.layers(box.layout, name) == stack
+        assert rootfs.layers(box.layout, other) == (LAYER,)
+        assert rootfs.mounted_layers(box.layout) == dict.fromkeys(stack, [name])
+        box.lxc.kill(name)
+        assert rootfs.mounted_layers(box.layout) == {}
+        assert rootfs.layers(box.layout, name) == (LAYER,)
+    finally:
+        box.clear()
+        for name in ("low", "high"):
+            files.remove_tree(box.layout.layer(name))
+
+
+def test_of_one_directory_the_configuration_says_it(box: Box) -> None:
+    name = box.make("web", build=True)
+    rootfs.mount(box.layout, name, box.runner)
+    assert rootfs.mounted_layers(box.layout) == {LAYER: [name]}
+    rootfs.unmount(box.layout, name, box.runner)
+
+
+@pytest.mark.parametrize(
+    ("options", "layers"),
+    [
+        ("rw,lowerdir=c:b:a,upperdir=../containers/web/ephemeral,workdir=../containers/web/olwork", ("a", "b", "c")),
+        ("rw,lowerdir+=b,lowerdir+=a,upperdir=c,workdir=../containers/web/olwork", ("a", "b", "c")),
+        ("ro,lowerdir=a", ("a",)),
+    ],
+)
+def test_both_ways_in_which_kernels_show_layers_are_read(options: str, layers: tuple[str, ...]) -> None:
+    assert rootfs._layers_of(f"overlay overlay {options}") == layers

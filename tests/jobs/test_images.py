@@ -10,9 +10,10 @@ import pytest
 
 from containers.choices import JobState
 from containers.domain.layout import Layout
+from containers.domain.states import Operation
 from containers.jobs import reaper
 from containers.models import Image, Job, Layer
-from containers.services import hosts, images
+from containers.services import cleanup, containers, hosts, images, layers
 from tests.jobs.conftest import LAYER, SYSTEM, Panel
 from tests.support import rows
 
@@ -116,3 +117,25 @@ def test_a_lost_job_with_a_hostile_row_is_lost_all_the_same(panel: Panel, make_j
     Job.objects.filter(pk=job.pk).update(state=JobState.RUNNING, via="web", targets=targets, inputs=inputs)
     reaper.reap(panel.host)
     assert Job.objects.get(pk=job.pk).state == JobState.LOST
+
+
+def test_layers_that_a_container_runs_on_stay_whatever_its_definition_says_now(
+    panel: Panel, place: Callable[..., list[str]], layout: Layout
+) -> None:
+    place("extra")
+    rows.layer("extra")
+    (Path(layout.layers) / "extra/file").write_text("x")
+    panel.add("web", layers=[LAYER, "extra"])
+    panel.do(Operation.START, "web")
+    rows.image("pg:15", layers=("extra",))
+    containers.update_container(SYSTEM, panel.row("web"), {"definition": {"layers": [LAYER]}})
+    job = remove(panel, "pg")
+    assert job.state == JobState.SUCCEEDED
+    assert actions(job) == [("skip", "layer extra stays: used by web", "skipped")]
+    job = panel.run(layers.request_remove(SYSTEM, Layer.objects.get(name="extra")))
+    assert (job.state, job.reason) == (JobState.FAILED, "layer extra is mounted by web")
+    job = panel.run(cleanup.request_clean_up(SYSTEM, layers=["extra"]))
+    assert actions(job) == [("skip", "layer extra stays: used by web", "skipped")]
+    assert place() == ["extra"]
+    panel.do(Operation.STOP, "web")
+    assert panel.run(layers.request_remove(SYSTEM, Layer.objects.get(name="extra"))).state == JobState.SUCCEEDED

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from django.db import transaction
+
 from containers.domain import amounts
 from containers.domain.plan import Action, PlanStep
-from containers.host import imports, layers
+from containers.host import imports, layers, rootfs
 from containers.host.command import NullRecorder, Runner
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Layer
-from containers.services import cleanup
+from containers.services import cleanup, hosts
+from containers.services import layers as service
 
 
 class CleanUpHandler(Handler):
@@ -36,8 +39,11 @@ class CleanUpHandler(Handler):
     def _layers(self) -> list[PlanStep]:
         names = self.inputs.get("layers", ())
         sizes = dict(Layer.objects.filter(host=self.job.host_id, name__in=names).values_list("name", "size_bytes"))
-        kept = cleanup.forget_layers(self.job.host, names)
-        return [self._step(f"layer {name}", sizes.get(name), partial(self._remove_layer, name), kept.get(name)) for name in names]
+        with transaction.atomic():
+            hosts.lock()
+            kept = service.forget_unused(self.job.host, names, mounted=rootfs.mounted_layers(self.layout))
+        why = {name: f"used by {', '.join(users)}" if users else "a job makes it anew" for name, users in kept.items()}
+        return [self._step(f"layer {name}", sizes.get(name), partial(self._remove_layer, name), why.get(name)) for name in names]
 
     def _uploads(self) -> list[PlanStep]:
         in_use = cleanup.uploads_in_use(besides=self.job)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from containers.domain.image import ImageRef
 from containers.domain.plan import Action, PlanStep
 from containers.errors import InvalidRequest
-from containers.host import layers
+from containers.host import layers, rootfs
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import ImageLayer
@@ -43,7 +43,7 @@ class ImageRemoveHandler(Handler):
     def steps(self) -> Sequence[PlanStep]:
         """Delete the rows, so that nothing can begin to use them; one step for each layer. Raises Conflict while used."""
         ref = self.ref()
-        gone, kept = images.forget(self.job.host, ref, self.inputs.get("layers", ()))
+        gone, kept = images.forget(self.job.host, ref, self.inputs.get("layers", ()), mounted=rootfs.mounted_layers(self.layout))
         self._layers = dict(enumerate(gone, start=1))
         steps = [
             PlanStep(number, "", Action.REMOVE, f"layer {name}, of image {ref}", ()) for number, name in self._layers.items()

@@ -12,7 +12,7 @@ from containers.domain import names
 from containers.domain.bootstrap import BaseSystem
 from containers.domain.plan import Action, PlanStep
 from containers.errors import Conflict, InvalidRequest, NotFound
-from containers.host import bootstrap, imports, layers
+from containers.host import bootstrap, imports, layers, rootfs
 from containers.host.command import Runner
 from containers.host.overlay import IdMap
 from containers.jobs import messages
@@ -136,6 +136,8 @@ class LayerRemoveHandler(LayerHandler):
 
     def steps(self) -> Sequence[PlanStep]:
         """One step: the removal. Raises Conflict while the layer is used."""
+        if users := rootfs.mounted_layers(self.layout).get(self.name()):
+            raise Conflict(f"layer {self.name()} is mounted by {', '.join(users)}")
         try:
             self.rows().delete()
         except ProtectedError as error:

@@ -16,11 +16,12 @@ readonly RUNTIME_PACKAGES=(
   lxc iproute2 nftables # containers and their network
   redis-server # rings the worker, carries live events
   busybox-static # the demo's layer
-  tar gzip bzip2 xz-utils zstd # layers from archives
+  tar gzip bzip2 xz-utils zstd # layers from archives, images as files
+  ca-certificates # repositories of images over TLS
   skopeo mmdebstrap # layers from registries and from Debian's archive
 )
 readonly CHECK_PACKAGES=(shellcheck)
-readonly TEST_PACKAGES=(chromium fonts-inter fonts-dejavu-core procps)
+readonly TEST_PACKAGES=(chromium fonts-inter fonts-dejavu-core procps libcap2-bin openssl)
 readonly BENCH_PACKAGES=(wrk)
 
 # What goes into a tree.

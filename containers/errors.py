@@ -79,6 +79,13 @@ class AddressesExhausted(Conflict):
     code = "addresses-exhausted"
 
 
+class Untrusted(SpocError):
+    """What was fetched is not what its publisher signed, or is older than what was seen already."""
+
+    code = "untrusted"
+    status = 409
+
+
 class Cancelled(SpocError):
     """The job was asked to end."""
 

@@ -78,6 +78,21 @@ class Layout:
         """The only directory that the web process writes files in."""
         return self.data_dir / "uploads"
 
+    @property
+    def keys(self) -> Path:
+        """What only root reads: the key that signs."""
+        return self.data_dir / "keys"
+
+    @property
+    def repository(self) -> Path:
+        """The host's own repository: image files and their signed index."""
+        return self.data_dir / "repository"
+
+    @property
+    def downloads(self) -> Path:
+        """What is being fetched from other repositories."""
+        return self.data_dir / "downloads"
+
     def log(self, name: str) -> Path:
         """A container's console."""
         return self.log_dir / f"{names.container_name(name)}.log"

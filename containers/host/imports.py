@@ -66,6 +66,11 @@ def open_upload(layout: Layout, name: str) -> Source:
     return source
 
 
+def open_file(path: Path) -> Source:
+    """Open a file that root made where nobody else can. Raises InvalidRequest if it is gone."""
+    return _open(path, path.parent)
+
+
 def remove_upload(layout: Layout, name: str) -> None:
     """Remove a file that the web process stored; one that is gone already, or never could be one, is fine."""
     if _UPLOAD.fullmatch(name):

@@ -92,7 +92,7 @@ class Tarball:
             raise TarballError(f"{_shown(entry.path)}: in an archive, such a name would hide another file")
         kind = stat.S_IFMT(entry.status.st_mode)
         if entry.is_whiteout:
-            self._put_empty(entry, entry.path[: -len(entry.name)] + WHITEOUT_PREFIX + entry.name)
+            self._put_empty(entry.path[: -len(entry.name)] + WHITEOUT_PREFIX + entry.name)
         elif kind == stat.S_IFDIR:
             self._directory(entry)
         elif kind == stat.S_IFREG:
@@ -106,7 +106,7 @@ class Tarball:
         is_opaque = attributes.pop(OPAQUE_NAME.decode(), None)
         self._put(self._header(entry, tarfile.DIRTYPE), attributes)
         if is_opaque:
-            self._put_empty(entry, OPAQUE_NAME if entry.path == b"." else entry.path + b"/" + OPAQUE_NAME)
+            self._put_empty(OPAQUE_NAME if entry.path == b"." else entry.path + b"/" + OPAQUE_NAME)
 
     def _file(self, entry: Entry) -> None:
         key = (entry.status.st_dev, entry.status.st_ino)
@@ -146,11 +146,9 @@ class Tarball:
             info.devmajor, info.devminor = os.major(status.st_rdev), os.minor(status.st_rdev)
         return info
 
-    def _put_empty(self, entry: Entry, path: bytes) -> None:
-        """Write one of the empty files that stand for what is hidden; only its name means anything."""
-        info = tarfile.TarInfo(os.fsdecode(path))
-        info.mtime = int(entry.status.st_mtime)
-        self._put(info, {})
+    def _put_empty(self, path: bytes) -> None:
+        """Write one of the empty files that stand for what is hidden; only its name means anything, so it has no time."""
+        self._put(tarfile.TarInfo(os.fsdecode(path)), {})
 
     def _put(self, info: tarfile.TarInfo, attributes: dict[str, str]) -> None:
         info.pax_headers = attributes

@@ -39,7 +39,10 @@ def translate(top: int, *, owner: int) -> Tree:
     linked: set[int] = set()
     for entry in walk(top):
         if entry.name.startswith(WHITEOUT_PREFIX):
+            # The directory keeps its time: the same tree has the same digest after it has travelled.
+            times = os.fstat(entry.directory)
             _translate(entry, owner)
+            os.utime(entry.directory, ns=(times.st_atime_ns, times.st_mtime_ns))
             continue
         tree.entries += 1
         if stat.S_ISREG(entry.status.st_mode) and entry.status.st_ino not in linked:

@@ -87,6 +87,10 @@ class Operation(TextChoices):
     IMAGE_REMOVE = states.Operation.IMAGE_REMOVE.value, _("Remove image")
     VOLUME_SCAN = states.Operation.VOLUME_SCAN.value, _("Measure volumes")
     VOLUME_REMOVE = states.Operation.VOLUME_REMOVE.value, _("Remove volume")
+    IMAGE_EXPORT = states.Operation.IMAGE_EXPORT.value, _("Export image")
+    EXPORT_REMOVE = states.Operation.EXPORT_REMOVE.value, _("Remove export")
+    REPOSITORY_REFRESH = states.Operation.REPOSITORY_REFRESH.value, _("Refresh repository")
+    IMAGE_FETCH = states.Operation.IMAGE_FETCH.value, _("Fetch image")
     DEMO = states.Operation.DEMO.value, _("Make demo")
 
 

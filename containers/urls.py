@@ -26,6 +26,7 @@ from containers.views import (
     networks,
     notifications,
     operations,
+    repositories,
     rights,
     search,
     shell,
@@ -137,6 +138,17 @@ image_urls: Final = [
     path("images/", images.image_list, name="image-list"),
     path("images/<layer:name>/<version:version>/", images.image_detail, name="image-detail"),
     path("images/<layer:name>/<version:version>/remove/", images.remove, name="image-remove"),
+    path("images/<layer:name>/<version:version>/export/", repositories.image_export, name="image-export"),
+]
+
+repository_urls: Final = [
+    path("repositories/", repositories.repository_list, name="repository-list"),
+    path("repositories/<layer:name>/", repositories.repository_detail, name="repository-detail"),
+    path("repositories/<layer:name>/refresh/", repositories.refresh, name="repository-refresh"),
+    path("repositories/<layer:name>/remove/", repositories.remove, name="repository-remove"),
+    path("repositories/<layer:name>/fetch/", repositories.fetch, name="image-fetch"),
+    path("exports/<layer:name>/<version:version>/", repositories.export_file, name="export-file"),
+    path("exports/<layer:name>/<version:version>/remove/", repositories.export_remove, name="export-remove"),
 ]
 
 layer_urls: Final = [
@@ -171,4 +183,5 @@ urlpatterns = [
     *image_urls,
     *layer_urls,
     *storage_urls,
+    *repository_urls,
 ]

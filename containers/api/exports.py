@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from containers.models import Command, Container, Image, Job, Layer, Line, Revision, Step
+from containers.domain.repository import OWN, Index, export
+from containers.models import Command, Container, Image, Job, Layer, Line, Repository, Revision, Step
+from containers.services import exported, specs
 from containers.services import images as service
-from containers.services import specs
+from containers.services.repositories import Offered
 
 
 def container(row: Container) -> dict[str, Any]:
@@ -110,3 +112,29 @@ def _image(row: Image, used_by: list[str]) -> dict[str, Any]:
         "size": service.size(row),
         "used_by": used_by,
     }
+
+
+def repository(row: Repository) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "location": row.location,
+        "public_key": row.public_key,
+        "serial": row.serial,
+        "checked_at": row.checked_at,
+    }
+
+
+def own_repository(index: Index, images: Iterable[Offered]) -> dict[str, Any]:
+    """Return the host's own repository; without a serial before the first export."""
+    return {
+        "name": OWN,
+        "location": str(exported.directory()),
+        "public_key": exported.public_key(),
+        "serial": index.serial if index.images else None,
+        "checked_at": None,
+        "images": offers(images),
+    }
+
+
+def offers(images: Iterable[Offered]) -> list[dict[str, Any]]:
+    return [{**export(item.entry), "here": item.offer} for item in images]

@@ -25,6 +25,7 @@ from containers.api import (
     metrics,
     operations,
     recipes,
+    repositories,
     storage,
     transfer,
 )
@@ -95,6 +96,7 @@ for part in (
     layers,
     cleanup,
     files,
+    repositories,
     jobs,
     metrics,
     events,

@@ -15,6 +15,7 @@ from containers.domain.image import Defaults
 from containers.domain.limits import Limits, Timeouts
 from containers.domain.spec import ContainerSpec
 from containers.domain.values import Value
+from containers.services.repositories import Offer
 
 
 class StrictBody(Schema):
@@ -176,6 +177,45 @@ class RecipeOut(Schema):
     updated_at: datetime.datetime
 
 
+class RepositoryOut(Schema):
+    name: str
+    location: str
+    public_key: str
+    serial: Annotated[int | None, Field(description="The number of the newest index that was seen")]
+    checked_at: datetime.datetime | None
+
+
+class NewRepositoryOut(RepositoryOut):
+    job: int
+
+
+class OfferedLayer(Schema):
+    digest: str
+    size: int
+
+
+class OfferedOut(Schema):
+    name: str
+    version: str
+    file: str
+    size: int
+    sha256: str
+    layers: Annotated[list[OfferedLayer], Field(description="The lowest first: SHA-256 and length of the uncompressed stream")]
+    defaults: Annotated[dict[str, Any], Documented(Defaults)]
+    created: datetime.datetime
+    here: Annotated[Offer, Field(description="Whether this host has it, or another version of it")]
+
+
+class RepositoryDetail(RepositoryOut):
+    images: list[OfferedOut]
+
+
+class RepositoryPage(Schema):
+    count: int
+    next: str | None
+    results: list[RepositoryOut]
+
+
 class PlanStepOut(Schema):
     container: str
     action: str
@@ -246,3 +286,12 @@ class Error(Schema):
 
 # What every operation may answer beside what it promises.
 ERRORS: Final = {frozenset({400, 401, 403, 404, 409, 422}): Error}
+
+
+# What an exported image is answered with, for the OpenAPI document.
+TAR_FILE: Final = {
+    "responses": {
+        code: {"description": description, "content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}}
+        for code, description in ((200, "OK"), (206, "The part that was asked for"))
+    }
+}

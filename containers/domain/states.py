@@ -49,4 +49,8 @@ class Operation(StrEnum):
     IMAGE_REMOVE = "image-remove"
     VOLUME_SCAN = "volume-scan"
     VOLUME_REMOVE = "volume-remove"
+    IMAGE_EXPORT = "image-export"
+    EXPORT_REMOVE = "export-remove"
+    REPOSITORY_REFRESH = "repository-refresh"
+    IMAGE_FETCH = "image-fetch"
     DEMO = "demo"

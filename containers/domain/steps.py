@@ -31,6 +31,9 @@ class Action(StrEnum):
     REMOVE = "remove"
     MEASURE = "measure"
     KEEP = "keep"
+    EXPORT = "export"
+    REFRESH = "refresh"
+    FETCH = "fetch"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from containers.choices import LayerSource, StepState
 from containers.domain.image import Defaults, ImageRef
+from containers.domain.repository import Index
 from containers.host.facts import Look
 
 
@@ -159,6 +160,14 @@ class ImageMade(Message):
     layers: tuple[str, ...]
     defaults: Defaults
     origin: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexRead(Message):
+    """A repository's index was fetched, and its signature is right."""
+
+    repository: str
+    index: Index
 
 
 class Mailbox(queue.SimpleQueue[Message]):

@@ -163,3 +163,6 @@ class Repository(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("repository-detail", args=[self.name])

@@ -12,7 +12,7 @@ from django.db import models
 from containers.domain import names
 from containers.domain.image import ImageRef, image_name
 from containers.errors import InvalidRequest, NotFound
-from containers.models import Container, Host, Image, Job, Layer, Recipe
+from containers.models import Container, Host, Image, Job, Layer, Recipe, Repository
 from containers.querysets import ContainerQuerySet, ImageQuerySet, JobQuerySet, LayerQuerySet
 
 # What both databases hold as a key; more would be an error of theirs, not an answer.
@@ -63,6 +63,11 @@ def recipes() -> models.QuerySet[Recipe]:
     return Recipe.objects.filter(host__name=settings.HOST)
 
 
+def repositories() -> models.QuerySet[Repository]:
+    """Return the repositories that this host fetches from."""
+    return Repository.objects.filter(host__name=settings.HOST)
+
+
 def jobs() -> JobQuerySet:
     """Return the jobs of this host."""
     return Job.objects.filter(host__name=settings.HOST)
@@ -98,6 +103,14 @@ def get_recipe(name: str, rows: models.QuerySet[Recipe] | None = None) -> Recipe
     found = (recipes() if rows is None else rows).filter(name=name).first() if is_name(image_name, name) else None
     if found is None:
         raise NotFound(f"There is no recipe {name[:63]!r}")
+    return found
+
+
+def get_repository(name: str) -> Repository:
+    """Return the repository called `name`. Raises NotFound, also for what cannot be a name."""
+    found = repositories().filter(name=name).first() if is_name(names.layer_name, name) else None
+    if found is None:
+        raise NotFound(f"There is no repository {name[:63]!r}")
     return found
 
 

@@ -106,6 +106,11 @@ def layer_names(image: Image) -> list[str]:
     return [use.layer.name for use in image.image_layers.all()]
 
 
+def digests(image: Image) -> list[str]:
+    """Return the digests of an image's layers, the lowest first, empty where unknown; load `with_layers()` first."""
+    return [use.layer.digest for use in image.image_layers.all()]
+
+
 def size(image: Image) -> int:
     """Return the sum of an image's layers in bytes, those of unknown size left out; load `with_layers()` first."""
     return sum(use.layer.size_bytes or 0 for use in image.image_layers.all())

@@ -214,6 +214,12 @@ class ImagePullInputs(Inputs):
     reference: Annotated[str, AfterValidator(registry_reference)]
 
 
+class ImageFetchInputs(Inputs):
+    """The repository to fetch from."""
+
+    repository: LayerName
+
+
 class TidyInputs(Inputs):
     """The lost job after which its containers are looked at again."""
 
@@ -238,6 +244,7 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.LAYER_BOOTSTRAP: LayerBootstrapInputs,
     Operation.IMAGE_IMPORT: ImageImportInputs,
     Operation.IMAGE_PULL: ImagePullInputs,
+    Operation.IMAGE_FETCH: ImageFetchInputs,
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,
 }

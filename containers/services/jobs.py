@@ -10,7 +10,7 @@ from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Job, Layer
-from containers.services import access, audit, events, image_imports, layers, operations
+from containers.services import access, audit, events, image_imports, layers, operations, repositories
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -57,6 +57,8 @@ def retry(actor: Actor, job: Job) -> Job:
         return layers.repeat_bootstrap(actor, job)
     if operation == Operation.IMAGE_IMPORT:
         return image_imports.repeat_import(actor, job)
+    if operation == Operation.IMAGE_FETCH:
+        return repositories.repeat_fetch(actor, job)
     return queue(actor, operation, job.targets, job.inputs, _containers(job), host=job.host, retry_of=job)
 
 

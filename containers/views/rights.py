@@ -51,6 +51,10 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),
     Operation.VOLUME_SCAN: _("Reads the sizes of all volumes. Opens nothing in them."),
     Operation.VOLUME_REMOVE: _("Removes a volume that no definition mounts and no container runs with, with all that is in it."),
+    Operation.IMAGE_EXPORT: _("Writes an image as one signed file into the host's own repository."),
+    Operation.EXPORT_REMOVE: _("Removes a file from the host's own repository, and signs the index anew."),
+    Operation.REPOSITORY_REFRESH: _("Fetches a repository's index, by a process without rights, and checks its signature."),
+    Operation.IMAGE_FETCH: _("Fetches an image from a repository, checks it, and only then unpacks its layers."),
     Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),
 }
 

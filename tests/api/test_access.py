@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from containers.api import api as ninja_api
 from containers.models import ApiToken, Container, Event, Job, Layer
 from containers.services import recipes, tokens
 from tests.api.conftest import Api
-from tests.support import rows
+from tests.support import exports, rows
 from tests.support.sessions import session_server
 
 __all__ = ["session_server"]
@@ -34,15 +35,19 @@ ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS]
 
 
 def concrete(path: str) -> str:
-    kind = {"layers": "base", "images": "spare", "recipes": "dish"}.get(path.split("/")[1], "web")
+    kinds = {"layers": "base", "images": "spare", "recipes": "dish", "repositories": "spare", "exports": "spare"}
+    kind = kinds.get(path.split("/")[1], "web")
     return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk))
 
 
 @pytest.fixture(autouse=True)
-def _rows() -> None:
+def _rows() -> Iterator[None]:
     rows.container("web")
     rows.image("spare:1", layers=("spare",))
     recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM base"), "salt", recipes.FileContent(b""))
+    exports.row("spare")
+    with exports.own("spare:1"):
+        yield
 
 
 def counts() -> dict[str, int]:
@@ -91,6 +96,15 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("PUT", "/recipes/{name}/files/"),
         ("DELETE", "/recipes/{name}/files/"),
         ("POST", "/recipes/{name}/build/"),
+        ("POST", "/images/{name}/export/"),
+        ("GET", "/exports/{name}/"),
+        ("DELETE", "/exports/{name}/"),
+        ("GET", "/repositories/"),
+        ("POST", "/repositories/"),
+        ("GET", "/repositories/{name}/"),
+        ("DELETE", "/repositories/{name}/"),
+        ("POST", "/repositories/{name}/refresh/"),
+        ("POST", "/repositories/{name}/fetch/"),
         ("GET", "/layers/"),
         ("POST", "/layers/"),
         ("POST", "/layers/bootstrap/"),
@@ -147,7 +161,8 @@ def test_the_viewer_may_look(viewer: User, method: str, path: str) -> None:
         # Nothing of it is on the host: see test_files.py.
         assert response.status_code == (403 if path.endswith("/file/") else 404)
     else:
-        assert response.status_code == (200 if method == "GET" else 403)
+        # What is in an image is no more for everybody's eyes than what is in a layer.
+        assert response.status_code == (200 if method == "GET" and not path.startswith("/exports/") else 403)
     assert counts() == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.utils import timezone
 from containers.choices import Operation
 from containers.models import Command, Container, Event, Job, Layer, Revision, Step
 from containers.urls import urlpatterns
-from tests.support import rows
+from tests.support import exports, rows
 from tests.support.html import parse
 from tests.views.conftest import HTMX
 
@@ -45,6 +46,8 @@ READING = {
     "job-support",
     "layer-list",
     "network",
+    "repository-list",
+    "repository-detail",
     "layer-detail",
     "container-layers",
     "notification",
@@ -64,10 +67,17 @@ POST_ONLY = {
     "image-remove",
     "layer-remove",
     "volume-measure",
+    "repository-refresh",
+    "repository-remove",
+    "image-fetch",
+    "image-export",
+    "export-remove",
 }
 FOR_ADMINISTRATORS = {"styleguide"}
 # What everybody who may look does for himself alone.
 OWN = {"notifications-read"}
+# Pages that show something and take a form of what is to be added or changed.
+WITH_FORM = {"layer-list", "repository-list", "container-definition", "clean-up"}
 NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
 GUARDED = [name for name in NAMES if name not in OPEN]
 
@@ -87,6 +97,13 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "job-retry": [job],
         "image-detail": [layer, "1"],
         "image-remove": [layer, "1"],
+        "image-export": [layer, "1"],
+        "repository-detail": [layer],
+        "repository-refresh": [layer],
+        "repository-remove": [layer],
+        "image-fetch": [layer],
+        "export-file": [layer, "1"],
+        "export-remove": [layer, "1"],
         "layer-detail": [layer],
         "layer-file": [layer],
         "layer-remove": [layer],
@@ -100,13 +117,16 @@ PLAIN = {"container-list", "container-create", "container-create-preview", "cont
 
 
 @pytest.fixture(autouse=True)
-def _rows() -> None:
+def _rows() -> Iterator[None]:
     rows.layer("spare")
     rows.volume("unused")
     rows.image("spare:1", layers=("of-image",))
+    exports.row("spare")
     rows.container("web")
     step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")
     Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())
+    with exports.own("spare:1"):
+        yield
 
 
 def counts() -> dict[str, int]:
@@ -179,9 +199,7 @@ def test_what_changes_something_cannot_be_fetched(client: Client, name: str) -> 
     assert counts() == before
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in GUARDED if name in READING and name not in ("layer-list", "container-definition", "clean-up")]
-)
+@pytest.mark.parametrize("name", [name for name in GUARDED if name in READING and name not in WITH_FORM])
 def test_what_only_shows_something_cannot_be_posted(client: Client, name: str) -> None:
     assert client.post(address(name)).status_code == 405
 

@@ -10,11 +10,13 @@ from containers.jobs.handlers.builds import ImageBuildHandler
 from containers.jobs.handlers.cleanup import CleanUpHandler
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.handlers.demo import DemoHandler
+from containers.jobs.handlers.fetching import ImageFetchHandler
 from containers.jobs.handlers.image_files import ImageImportHandler, ImagePullHandler
 from containers.jobs.handlers.images import ImageRemoveHandler
 from containers.jobs.handlers.keeping import LayerCommitHandler
 from containers.jobs.handlers.layers import LayerBootstrapHandler, LayerImportHandler, LayerRemoveHandler
 from containers.jobs.handlers.network import NetworkHandler
+from containers.jobs.handlers.repositories import ExportRemoveHandler, ImageExportHandler, RepositoryRefreshHandler
 from containers.jobs.handlers.volumes import VolumeRemoveHandler, VolumeScanHandler
 
 __all__ = ["HANDLERS", "Handler"]
@@ -47,5 +49,9 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.IMAGE_BUILD: ImageBuildHandler,
     Operation.VOLUME_SCAN: VolumeScanHandler,
     Operation.VOLUME_REMOVE: VolumeRemoveHandler,
+    Operation.IMAGE_EXPORT: ImageExportHandler,
+    Operation.EXPORT_REMOVE: ExportRemoveHandler,
+    Operation.REPOSITORY_REFRESH: RepositoryRefreshHandler,
+    Operation.IMAGE_FETCH: ImageFetchHandler,
     Operation.DEMO: DemoHandler,
 }

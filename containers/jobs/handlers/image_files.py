@@ -68,7 +68,7 @@ class ImageFileHandler(Handler):
 
     def steps(self) -> Sequence[PlanStep]:
         """One step: the import. Which layers are there is looked up now, under the image's lock."""
-        self._known = new_layers.available(self.job.host)
+        self.known = new_layers.available(self.job.host)
         return [PlanStep(1, "", Action.IMPORT, f"image {self.ref()}, from {self.origin()}", ())]
 
     def run(self) -> None:
@@ -90,14 +90,18 @@ class ImageFileHandler(Handler):
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
         """Unpack what is not there yet, have it named, give it its place, tell what the image is."""
         runner, idmap = self.runner(recorder), IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
-        importer = Importer(self.layout, runner, idmap, self._known)
+        importer = Importer(self.layout, runner, idmap, self.known)
         with self.opened(runner) as source, importer.prepare(source, name=self.inputs.get("pick", "")) as prepared:
-            names = {**self._known, **self._publish(prepared, runner, recorder)}
-            recorder.note(_note(prepared, self._known))
+            self.judge(prepared)
+            names = {**self.known, **self._publish(prepared, runner, recorder)}
+            recorder.note(_note(prepared, self.known))
             stack = tuple(names[digest] for digest in prepared.stack)
             defaults, origin = prepared.reading.defaults, self.origin()
             made = messages.ImageMade(step=step.number, image=self.ref(), layers=stack, defaults=defaults, origin=origin)
             recorder.tell(made)
+
+    def judge(self, prepared: Prepared) -> None:
+        """Look at what was unpacked before it gets names. Raises what the job is to fail with."""
 
     def _publish(self, prepared: Prepared, runner: Runner, recorder: StepRecorder) -> Mapping[str, str]:
         if not prepared.new:

@@ -1,0 +1,128 @@
+"""Repositories: the host's own, and those that it fetches images from."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from containers.domain.image import ImageRef
+from containers.domain.repository import OWN, RepositorySpec, is_url
+from containers.errors import InvalidRequest, SpocError
+from containers.forms.repositories import RepositoryForm
+from containers.models import Job, Repository
+from containers.services import exported, hosts
+from containers.services import repositories as service
+from containers.services.access import Right
+from containers.services.ranges import file_response
+from containers.views.access import Request, actor_of, require
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def repository_list(request: Request) -> HttpResponse:
+    require(request, "view" if request.method == "GET" else "operate")
+    form = RepositoryForm(request.POST) if request.method == "POST" else RepositoryForm()
+    if form.is_bound and form.is_valid():
+        job = _add(request, form)
+        if job is not None:
+            return redirect(job)
+    context = {
+        "section": "repositories",
+        "repositories": [(row, len(service.entries(row))) for row in hosts.repositories()],
+        "own": _own(),
+        "form": form,
+        "dirs": settings.IMPORT_DIRS,
+    }
+    return render(request, "repositories/list.html", context, status=422 if form.errors else 200)
+
+
+@require_GET
+@login_required
+def repository_detail(request: Request, name: str) -> HttpResponse:
+    require(request, "view")
+    context = {"section": "repositories", "name": name}
+    if name == OWN:
+        images = service.compared(exported.index().images, own=True)
+        return render(request, "repositories/own.html", {**context, "own": _own(), "images": images})
+    row = hosts.get_repository(name)
+    images = service.compared(service.entries(row))
+    return render(request, "repositories/detail.html", {**context, "row": row, "images": images, "is_url": is_url(row.location)})
+
+
+@require_POST
+@login_required
+def refresh(request: Request, name: str) -> HttpResponse:
+    return redirect(service.request_refresh(actor_of(request), _repository(request, name, "operate")))
+
+
+@require_POST
+@login_required
+def remove(request: Request, name: str) -> HttpResponse:
+    service.remove(actor_of(request), _repository(request, name, "operate"))
+    return redirect("repository-list")
+
+
+@require_POST
+@login_required
+def fetch(request: Request, name: str) -> HttpResponse:
+    require(request, "operate")
+    try:
+        ref = ImageRef.parse(request.POST.get("image", ""))
+        return redirect(service.request_fetch(actor_of(request), name, ref))
+    except SpocError as error:
+        messages.error(request, str(error), extra_tags="bad")
+        return redirect("repository-detail", name)
+
+
+@require_POST
+@login_required
+def image_export(request: Request, name: str, version: str) -> HttpResponse:
+    require(request, "operate")
+    image = hosts.get_image(f"{name}:{version}", hosts.images().select_related("host"))
+    return redirect(exported.request_export(actor_of(request), image))
+
+
+@require_GET
+@login_required
+def export_file(request: Request, name: str, version: str) -> HttpResponseBase:
+    # What is in it can be a secret, as what is in a layer.
+    require(request, "operate")
+    ref = ImageRef(name, version)
+    entry, stream = exported.open_file(ref)
+    return file_response(request, stream, filename=entry.file, etag=entry.sha256)
+
+
+@require_POST
+@login_required
+def export_remove(request: Request, name: str, version: str) -> HttpResponse:
+    require(request, "operate")
+    return redirect(exported.request_removal(actor_of(request), ImageRef(name, version)))
+
+
+def _repository(request: Request, name: str, right: Right) -> Repository:
+    require(request, right)
+    if name == OWN:
+        raise Http404
+    return hosts.get_repository(name)
+
+
+def _own() -> dict[str, object]:
+    return {"path": exported.directory(), "public_key": exported.public_key(), "images": exported.index().images}
+
+
+def _add(request: Request, form: RepositoryForm) -> Job | None:
+    """Write the row and queue the first look; None with the reasons in the form."""
+    try:
+        spec = RepositorySpec.validate_as(form.cleaned_data, field="")
+        return service.add(actor_of(request), spec)[1]
+    except InvalidRequest as error:
+        for item in error.errors:
+            form.add_error(item.field if item.field in form.fields else None, item.message)
+    except SpocError as error:
+        form.add_error("name", str(error))
+    return None

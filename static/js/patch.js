@@ -8,7 +8,8 @@
       ticked: [...element.querySelectorAll('input[type="checkbox"][name="container"]:checked')].map((box) => box.value),
       open: element.matches("details") ? element.open : null,
       menus: [...element.querySelectorAll("details[data-menu]")].map((menu) => menu.open),
-      grown: [...element.querySelectorAll("pre[data-grown]")],
+      // Earlier lines have come, or are on their way.
+      grown: [...element.querySelectorAll("pre[data-command]:is([data-grown], :has(.htmx-request))")],
       scrolled: new Map([...element.querySelectorAll("pre[data-command]")].map((pre) => [pre.dataset.command, pre.scrollTop])),
     };
   }

@@ -197,3 +197,33 @@ def test_what_changes_under_the_pointer_does_not_take_the_click_away(page: Page,
     page.mouse.up()
     expect(page.get_by_role("dialog").get_by_role("button", name="Start web")).to_be_visible()
     expect(page.locator("#head")).to_contain_text("Changed")
+
+
+def test_a_long_output_shows_its_end_and_earlier_lines_on_demand(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    stack.do("POST", "/containers/web/start/")
+    job = stack.do("POST", "/containers/web/execute/", {"command": ["seq", "1", "1500"]})
+    page.goto(f"/jobs/{job['id']}/")
+    output = page.locator("pre[data-command]")
+    expect(output.locator(".l")).to_have_count(200)
+    output.locator(".sw-earlier").click()
+    expect(output.locator(".l")).to_have_count(1_200)
+    expect(output).to_be_focused()
+    output.locator(".sw-earlier").click()
+    expect(output.locator(".l")).to_have_count(1_500)
+    expect(output.locator(".sw-earlier")).to_have_count(0)
+    numbers = output.locator(".l").evaluate_all("rows => rows.map(row => Number(row.lastChild.textContent))")
+    assert numbers == list(range(1, 1_501))
+
+
+def test_who_signs_out_elsewhere_is_sent_to_the_door_when_the_stream_ends(open_session: Any, stack: Stack) -> None:
+    session = open_session()
+    page: Page = session.page()
+    session.sign_in(page)
+    expect(page.locator("#connection [data-when=live]")).to_be_visible()
+    other = session.page()
+    other.goto("/jobs/")
+    other.locator("summary", has_text="Account").click()
+    other.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=60_000)
+    session.errors[:] = [error for error in session.errors if "401" not in error]

@@ -25,9 +25,9 @@ __all__ = ["IdMap", "Names", "Tree"]
 
 # Names of one directory that are read and sorted: one with more is shown in part.
 MAX_NAMES: Final = 1_000_000
-# System calls that counting may take: a second, for one directory or a whole layer.
-MAX_LOOKS: Final = 200_000
-MAX_LOOKS_OF_ALL: Final = 300_000
+# System calls that counting may take: a second or two, for one directory or a whole layer.
+MAX_LOOKS: Final = 50_000
+MAX_LOOKS_OF_ALL: Final = 100_000
 # A container may nest directories without bound; what is deeper is counted as not looked at.
 MAX_DEPTH: Final = 200
 MAX_PREVIEW_BYTES: Final = 128 << 10

@@ -26,6 +26,7 @@ from containers.views import (
     networks,
     notifications,
     operations,
+    recipes,
     repositories,
     rights,
     search,
@@ -167,6 +168,17 @@ storage_urls: Final = [
     path("networks/", networks.network, name="network"),
 ]
 
+recipe_urls: Final = [
+    path("recipes/", recipes.recipe_list, name="recipe-list"),
+    path("new-recipe/", recipes.create, name="recipe-create"),
+    path("recipes/<layer:name>/", recipes.recipe_detail, name="recipe-detail"),
+    path("recipes/<layer:name>/build/", recipes.build, name="recipe-build"),
+    path("recipes/<layer:name>/delete/", recipes.delete, name="recipe-delete"),
+    path("recipes/<layer:name>/file/", recipes.file, name="recipe-file"),
+    path("recipes/<layer:name>/file/add/", recipes.add_file, name="recipe-file-add"),
+    path("recipes/<layer:name>/file/remove/", recipes.remove_file, name="recipe-file-remove"),
+]
+
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("dependencies/", dependencies.whole_graph, name="dependencies"),
@@ -181,6 +193,7 @@ urlpatterns = [
     *container_urls,
     *job_urls,
     *image_urls,
+    *recipe_urls,
     *layer_urls,
     *storage_urls,
     *repository_urls,

@@ -121,6 +121,9 @@ class Recipe(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("recipe-detail", args=[self.name])
+
 
 class RecipeFile(models.Model):
     """A small file that a recipe copies into its image."""

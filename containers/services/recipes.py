@@ -74,7 +74,7 @@ def put_files(actor: Actor, recipe: Recipe, files: Mapping[str, FileContent]) ->
     """Give a recipe files, all or none; others that it has stay."""
     access.require(actor, "operate")
     for path in files:
-        _check_path(path)
+        check_path(path)
     with transaction.atomic():
         hosts.lock()
         kept = {row.path: len(row.content) for row in recipe.files.all() if row.path not in files}
@@ -129,7 +129,8 @@ def _check_name(name: str) -> None:
         raise InvalidRequest.of("name", str(error)) from error
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
+    """Raise InvalidRequest unless a file of a recipe can have this path."""
     try:
         recipes.file_path(path)
     except ValueError as error:

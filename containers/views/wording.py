@@ -52,4 +52,8 @@ def inputs_in_short(inputs: dict[str, Any]) -> str:
 def _value(value: object) -> str:
     if isinstance(value, list):
         return shlex.join(map(str, value))
-    return str(value)
+    if isinstance(value, dict):
+        return names_in_short(list(value))
+    text = str(value)
+    lines = text.count("\n") + (not text.endswith("\n"))
+    return text if lines < 2 else ngettext("%(n)d line", "%(n)d lines", lines) % {"n": lines}

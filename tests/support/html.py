@@ -23,6 +23,11 @@ class Element:
         """All text in it, spaces as a reader sees them."""
         return " ".join("".join(self._texts()).split())
 
+    @property
+    def text_as_is(self) -> str:
+        """All text in it as it stands, of a text area for instance; a browser drops the first line's end."""
+        return "".join(self._texts()).removeprefix("\n")
+
     def _texts(self) -> Iterator[str]:
         for child in self.children:
             if isinstance(child, str):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from containers.choices import Operation
 from containers.models import Command, Container, Event, Job, Layer, Revision, Step
+from containers.services import recipes
 from containers.urls import urlpatterns
 from tests.support import exports, rows
 from tests.support.html import parse
@@ -43,6 +44,9 @@ READING = {
     "clean-up",
     "image-list",
     "image-detail",
+    "recipe-list",
+    "recipe-detail",
+    "recipe-file",
     "job-support",
     "layer-list",
     "network",
@@ -72,14 +76,21 @@ POST_ONLY = {
     "image-fetch",
     "image-export",
     "export-remove",
+    "recipe-build",
+    "recipe-delete",
+    "recipe-file-add",
+    "recipe-file-remove",
 }
 FOR_ADMINISTRATORS = {"styleguide"}
 # What everybody who may look does for himself alone.
 OWN = {"notifications-read"}
 # Pages that show something and take a form of what is to be added or changed.
-WITH_FORM = {"layer-list", "repository-list", "container-definition", "clean-up"}
+WITH_FORM = {"recipe-detail", "layer-list", "repository-list", "container-definition", "clean-up"}
 NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
 GUARDED = [name for name in NAMES if name not in OPEN]
+
+
+RECIPE_NAMES = [name for name in NAMES if name.startswith("recipe-") and name not in {"recipe-list", "recipe-create"}]
 
 
 def address(name: str, *, container: str = "web", job: int | None = None, layer: str = "spare") -> str:
@@ -96,6 +107,7 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "job-cancel": [job],
         "job-retry": [job],
         "image-detail": [layer, "1"],
+        **dict.fromkeys(RECIPE_NAMES, ["dish"]),
         "image-remove": [layer, "1"],
         "image-export": [layer, "1"],
         "repository-detail": [layer],
@@ -110,7 +122,8 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "volume-remove": ["unused"],
     }
     plain = [container] if name.startswith("container-") and name not in PLAIN else []
-    return reverse(name, args=arguments.get(name, plain))
+    query = "?path=salt" if name == "recipe-file" else ""
+    return reverse(name, args=arguments.get(name, plain)) + query
 
 
 PLAIN = {"container-list", "container-create", "container-create-preview", "container-bulk"}
@@ -122,6 +135,7 @@ def _rows() -> Iterator[None]:
     rows.volume("unused")
     rows.image("spare:1", layers=("of-image",))
     exports.row("spare")
+    recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM of-image"), "salt", recipes.FileContent(b""))
     rows.container("web")
     step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")
     Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())

@@ -24,28 +24,38 @@ class FollowingCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-wait", action="store_true", help="queue the job and do not wait for it")
 
-    def follow(self, job: Job, *, no_wait: bool) -> None:
-        """Wait for `job` unless told otherwise. Raises CommandError where it did not succeed."""
+    def follow(self, job: Job, *, no_wait: bool, output: bool = False) -> None:
+        """Wait for `job` unless told otherwise, and show what its commands print where `output` is wanted.
+
+        Raises CommandError where it did not succeed.
+        """
         self.stdout.write(f"job {job.pk}: {' '.join([job.operation, *job.targets])}")
         if no_wait:
             return
         try:
-            self._follow(job)
+            self._follow(job, output)
         except KeyboardInterrupt:
             raise CommandError(f"job {job.pk} goes on", returncode=INTERRUPTED) from None
         if job.state != JobState.SUCCEEDED:
             raise CommandError(f"job {job.pk} {job.state}: {job.reason or 'see its page'}")
         self.stdout.write(f"job {job.pk} succeeded")
 
-    def _follow(self, job: Job) -> None:
-        for progress in watch.follow(job):
+    def _follow(self, job: Job, output: bool) -> None:
+        heading = None
+        for progress in watch.follow(job, output=output):
             if progress.job.state == JobState.WAITING:
                 self.stdout.write(f"  waiting: {progress.job.reason}")
+            for line in progress.lines:
+                if line.command and line.command.step != heading:
+                    heading = line.command.step
+                    self.stdout.write(f"  {heading.reason}")
+                self.stdout.write(f"    {line.text}")
             for step in progress.ended:
-                self.stdout.write(_line(step))
+                self.stdout.write(_line(step, step.reason if output else f"{step.action} {step.container}"))
             self.stdout.flush()
 
 
-def _line(step: Step) -> str:
-    what = f"  {step.state:<10} {step.action} {step.container}".rstrip()
-    return f"{what}: {step.note}" if step.note else what
+def _line(step: Step, what: str) -> str:
+    text = f"  {step.state:<10} {what}".rstrip()
+    # What a step that is left out says of itself is why it is there.
+    return f"{text}: {step.note}" if step.note and step.note != what else text

@@ -87,6 +87,14 @@ def put_files(actor: Actor, recipe: Recipe, files: Mapping[str, FileContent]) ->
             _record_file(actor, recipe, path, before.get(path), digest)
 
 
+def replace_files(actor: Actor, recipe: Recipe, files: Mapping[str, FileContent]) -> None:
+    """Give a recipe these files and no others."""
+    with transaction.atomic():
+        for path in set(_paths(recipe)) - files.keys():
+            remove_file(actor, recipe, path)
+        put_files(actor, recipe, files)
+
+
 def remove_file(actor: Actor, recipe: Recipe, path: str) -> None:
     """Take a file away from a recipe; one that is not there is fine."""
     access.require(actor, "operate")

@@ -66,8 +66,9 @@ def _queue_tidy(job: Job) -> None:
     """Queue what brings order after a job, whatever stands in its row: the handler judges it again."""
     targets = [name for name in job.targets if isinstance(name, str)] if isinstance(job.targets, list) else []
     inputs = job.inputs if isinstance(job.inputs, dict) else {}
-    # Layers that it announced and that may have got as far as to be there.
-    for name in new_layers.unfinished(job).values_list("name", flat=True):
+    # Layers that it announced and that may have got as far as to be there. One that a container is still to be removed
+    # from comes later.
+    for name in new_layers.unfinished(job).filter(uses=None).values_list("name", flat=True):
         jobs.queue(SYSTEM, Operation.LAYER_REMOVE, [name], {})
     if job.operation == Operation.IMAGE_BUILD:
         clear_builds(job.host)

@@ -173,6 +173,7 @@ class ImageBuildHandler(ContainerHandler):
         with transaction.atomic():
             Layer.objects.create(
                 host=self.job.host,
+                job=self.job,
                 name=self.layer,
                 source=LayerSource.BUILD,
                 origin=f"recipe of {self.ref()}",

@@ -85,7 +85,7 @@ FOR_ADMINISTRATORS = {"styleguide"}
 # What everybody who may look does for himself alone.
 OWN = {"notifications-read"}
 # Pages that show something and take a form of what is to be added or changed.
-WITH_FORM = {"recipe-detail", "layer-list", "repository-list", "container-definition", "clean-up"}
+WITH_FORM = {"layer-list", "recipe-detail", "repository-list", "container-definition", "clean-up"}
 NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
 GUARDED = [name for name in NAMES if name not in OPEN]
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final, NoReturn
 
-from containers.host.confine import confine, die_with_parent, limit, separate_processes, show_processes
+from containers.host.confine import TELLING, confine, die_with_parent, limit, separate_processes, show_processes
 
 # Empty on a server, or something that the program has no business with (hier(7)).
 PLACE: Final = "/mnt"
@@ -25,7 +25,8 @@ def _become(base: str, size: str, command: list[str]) -> NoReturn:
     """Be the program. Its first PATH is our own: see `layers.ENVIRONMENT`."""
     die_with_parent()
     show_processes()
-    os.execv(_USERNSEXEC, [_USERNSEXEC, "-m", f"b:0:{base}:{size}", "--", "/usr/bin/env", *_ENVIRONMENT, *command])  # noqa: S606
+    argv = [_USERNSEXEC, "-m", f"b:0:{base}:{size}", "--", "/usr/bin/env", *_ENVIRONMENT, *TELLING, *command]
+    os.execv(_USERNSEXEC, argv)  # noqa: S606 - no shell but ours
 
 
 def main(arguments: list[str]) -> int:

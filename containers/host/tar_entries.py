@@ -20,10 +20,14 @@ _SPARSE: Final = ord("S")
 
 
 class TarEntries:
-    """Feed it the stream in pieces of any size; `count` is how many entries have begun."""
+    """Feed it the stream in pieces of any size.
+
+    `count` is how many entries have begun, `has_end` whether the mark came that ends an archive.
+    """
 
     def __init__(self) -> None:
         self.count = 0
+        self.has_end = False
         self._skip = 0
         self._left = b""
         # What the last pax header said of the next entry's size.
@@ -66,6 +70,7 @@ class TarEntries:
             self._is_sparse_map = bool(block[504])
             return
         if not block[0] and not any(block):
+            self.has_end = True
             return
         kind = block[156]
         size = _number(block[124:136])

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from containers.domain.amounts import size
 from containers.host import tarball, whiteouts
-from containers.host.confine import confine, die_with_parent, limit
+from containers.host.confine import TELLING, confine, die_with_parent, limit
 from containers.host.tar_entries import TarEntries
 from containers.host.tarball import Digest
 
@@ -167,6 +167,9 @@ def _pipe() -> tuple[int, int]:
 
 def finish(pump: Pump, base: int) -> None:
     """Translate whiteouts, and look at what is there now: what the stream hid from the count counts here."""
+    if not pump.entries.has_end:
+        # tar takes one that was cut between two entries.
+        raise UnpackError("it has no end: the archive is not complete")
     top = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
     tree = whiteouts.translate(top, owner=base)
     if tree.entries > pump.max_entries:
@@ -185,7 +188,7 @@ def say(error: Exception) -> None:
 def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit code."""
     base, id_size, max_bytes, max_entries, report, *directory = arguments
-    mapped = [f"{BIN}/lxc-usernsexec", "-m", f"b:0:{base}:{id_size}", "--"]
+    mapped = [f"{BIN}/lxc-usernsexec", "-m", f"b:0:{base}:{id_size}", "--", *TELLING]
     try:
         die_with_parent()
         report_file = os.open(report, os.O_WRONLY | os.O_CLOEXEC)

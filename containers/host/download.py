@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import http.client
 import os
 import re
@@ -34,6 +35,7 @@ MAX_MEMORY_BYTES = 1 << 30
 # Full file systems break more than a download.
 KEPT_FREE_BYTES = 512 << 20
 MAX_VALIDATOR = 200
+_libc = ctypes.CDLL(None, use_errno=True)
 # prctl(2)
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 
@@ -51,15 +53,18 @@ class NotHeard(Exception):  # noqa: N818 - an event: the parent has ended this, 
     """Nobody reads the pipe any more."""
 
 
+def prctl(option: int, value: int) -> None:
+    """Set an attribute of this process. Raises OSError."""
+    if _libc.prctl(option, value, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
 # The child, without rights.
 
 
 def renounce() -> None:
     """Become nobody for good: no file can be written, no program run, no child made, no other process looked into."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in ((PR_SET_NO_NEW_PRIVS, 1), (PR_SET_PDEATHSIG, signal.SIGKILL)):
-        if libc.prctl(option, value, 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "prctl")
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
     os.chdir("/")
     for kind, limit in (
         (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
@@ -71,8 +76,8 @@ def renounce() -> None:
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
-    # Once more: the kernel forgets it when the ids change.
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # Now: the kernel forgets it when the ids change.
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
@@ -212,6 +217,7 @@ def receive(pipe: int, name: str, max_bytes: int) -> None:
     first = FIRST_LINE.fullmatch(line)
     file = os.open(f"{name}.part", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
+        lock(file)
         if not first or int(first[1]) not in {0, os.fstat(file).st_size}:
             raise DownloadError("the part that speaks HTTP broke its word")
         os.ftruncate(file, int(first[1]))
@@ -221,6 +227,14 @@ def receive(pipe: int, name: str, max_bytes: int) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def lock(file: int) -> None:
+    """Keep the file to this process. Raises DownloadError if another one writes to it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise DownloadError("another process is fetching it") from error
 
 
 def append(pipe: int, file: int, max_bytes: int) -> None:
@@ -284,6 +298,8 @@ def main(arguments: list[str]) -> int:
     url, name, max_bytes = arguments
     socket.setdefaulttimeout(SILENCE_S)
     try:
+        # A job that is killed is over: what it has begun is for the next one, alone.
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         return download(url, name, int(max_bytes))
     except DownloadError as error:
         say(error)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -19,6 +20,7 @@ from typing import Final
 
 from containers.domain import amounts
 from containers.host.hook import OPEN_DIRECTORY
+from containers.host.processes import die_with_parent
 from containers.host.tarball import Digest, Tarball, TarballError
 
 # One thread: what several make depends on nothing else, but is another stream than what one makes.
@@ -103,6 +105,8 @@ def main(arguments: list[str]) -> int:
     """Do what the command line says; return the exit code."""
     shift, size, path = arguments
     try:
+        # A job that is killed is over: nobody would take what comes of this.
+        die_with_parent(signal.SIGKILL)
         top = os.open(path, OPEN_DIRECTORY)
         sys.stdout.write(json.dumps(append(top, int(shift), int(size))) + "\n")
     except TarballError as error:

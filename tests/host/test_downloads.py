@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import signal
@@ -441,3 +442,12 @@ def test_no_redirection_leads_from_https_back_to_http(before: str, after: str, i
     else:
         assert followed.full_url == after
         assert is_taken
+
+
+def test_two_do_not_write_to_one_file(source: Source, web: Web, place: Layout) -> None:
+    part = place.downloads / f"{downloads.entry_name(ENTRY)}.part"
+    with part.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with pytest.raises(HostError, match="another process is fetching it"):
+            source.fetch(ENTRY)
+    assert source.fetch(ENTRY).read_bytes() == CONTENT

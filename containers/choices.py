@@ -114,6 +114,21 @@ CONTAINER_OPERATIONS: Final = (
 )
 
 
+class TerminalEnding(TextChoices):
+    """How a terminal came to its end."""
+
+    EXITED = "exited", _("Its program ended")
+    CLOSED = "closed", _("Closed")
+    ENDED = "ended", _("Ended by somebody")
+    IDLE = "idle", _("Nobody typed")
+    LEFT = "left", _("Nobody came back")
+    STOPPED = "stopped", _("The container stopped")
+    REVOKED = "revoked", _("The right was taken away")
+    SHUTDOWN = "shutdown", _("The panel stopped")
+    FAILED = "failed", _("Could not be opened")
+    LOST = "lost", _("Lost")
+
+
 class Via(TextChoices):
     WEB = "web", _("Web")
     API = "api", _("API")

@@ -9,7 +9,7 @@ from django.db import models
 from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState
 
 if TYPE_CHECKING:
-    from containers.models import Container, Image, Job, Layer  # noqa: F401  named as text, as the type of the rows
+    from containers.models import Container, Image, Job, Layer, TerminalSession  # noqa: F401  named as text, as the type of the rows
 
 
 class ContainerQuerySet(models.QuerySet["Container"]):
@@ -81,6 +81,18 @@ class JobQuerySet(models.QuerySet["Job"]):
     def with_journal(self) -> Self:
         """Load steps, commands and lines: three queries more."""
         return self.prefetch_related("steps__commands__lines")
+
+
+class TerminalQuerySet(models.QuerySet["TerminalSession"]):
+    def opened(self) -> Self:
+        """Leave out requests that nobody came with a ticket for."""
+        return self.filter(started_at__isnull=False)
+
+    def open(self) -> Self:
+        return self.opened().filter(ended_at=None)
+
+    def ended(self) -> Self:
+        return self.opened().filter(ended_at__isnull=False)
 
 
 def _with_fields(model: type[models.Model], relation: str, of: str) -> models.Prefetch[str]:

@@ -32,6 +32,7 @@ from containers.views import (
     search,
     shell,
     styleguide,
+    terminals,
     transfer,
     volumes,
 )
@@ -109,6 +110,8 @@ container_urls: Final = [
     path("containers/<container:name>/definition/", definition.edit, name="container-definition"),
     path("containers/<container:name>/definition/preview/", definition.preview, name="container-preview"),
     path("containers/<container:name>/config/", container.config, name="container-config"),
+    path("containers/<container:name>/terminal/", terminals.terminal, name="container-terminal"),
+    path("containers/<container:name>/terminal/<number:number>/end/", terminals.end, name="container-terminal-end"),
     path("containers/<container:name>/log/", log_page.log, name="container-log"),
     path("containers/<container:name>/dependencies/", dependencies.of_container, name="container-dependencies"),
     path("containers/<container:name>/layers/", files.container_layers, name="container-layers"),

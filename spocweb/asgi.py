@@ -1,4 +1,4 @@
-"""The web process's entry: live events are native async, everything else runs as WSGI on threads.
+"""The web process's entry: live events and WebSockets are native async, everything else runs as WSGI on threads.
 
 Django's own ASGI handler makes ordinary pages 1.4 to 2.5 times slower than its WSGI handler does.
 """
@@ -26,6 +26,9 @@ _events: Any = get_asgi_application()
 _wsgi: Any = get_wsgi_application()
 _pages = WSGIMiddleware(_wsgi, workers=THREADS)
 
+# Loaded when Django is set up: what it imports has models.
+_sockets: Any = import_module("containers.api.sockets").serve
+
 # Loads the pages now, before gunicorn forks: its workers share them, and the first request does not wait.
 import_module(settings.ROOT_URLCONF)
 
@@ -40,7 +43,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         case "lifespan":
             await _lifespan(receive, send)
         case "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await _sockets(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -20,6 +20,8 @@ preload_app = True
 graceful_timeout = 2
 timeout = 60
 keepalive = 5
+# What is relayed as one frame: containers.domain.frames.MAX_PAYLOAD.
+websocket_max_message_size = 65_536
 # The parent is told to stop by its signal, nothing else.
 control_socket_disable = True
 # The heartbeat file: in memory, so that a slow disk does not look like a worker that hangs.

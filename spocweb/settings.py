@@ -34,6 +34,11 @@ JOURNAL_LINES = env.integer("SPOCWEB_JOURNAL_LINES", 2_000_000, low=1_000, high=
 SAMPLE_EVERY_S = env.integer("SPOCWEB_SAMPLE_SECONDS", 10, low=1, high=30)
 # Who the web process and the private Redis run as: made by set-up (bin/setup.sh).
 WEB_USER = "spocweb"
+# A terminal ends when nobody has typed for so long, and when nobody came back after a lost connection.
+TERMINAL_IDLE_S = env.integer("SPOCWEB_TERMINAL_IDLE_SECONDS", 1_800, low=1, high=604_800)
+TERMINAL_GRACE_S = env.integer("SPOCWEB_TERMINAL_GRACE_SECONDS", 120, low=1, high=86_400)
+# Whether what is printed in terminals is kept, below LOG_DIR: root's to say, no page can change it.
+TERMINAL_RECORDING = env.boolean("SPOCWEB_TERMINAL_RECORDING", default=False)
 HOST = env.host_name("SPOCWEB_HOST", socket.gethostname())
 # The only directories that a layer may be imported from by path: root reads them for whoever may import.
 IMPORT_DIRS = env.paths("SPOCWEB_IMPORT_DIRS", "/srv:/tmp:/var/tmp:/mnt:/media:/opt")  # noqa: S108

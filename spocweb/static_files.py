@@ -22,6 +22,10 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 PACKAGE_FILES: Final = {
     "tabler": ("@tabler/core/dist/css", ("tabler.min.css",)),
     "htmx": ("htmx.org/dist", ("htmx.min.js",)),
+    # Loaded by the terminal's page alone; what they bring is minified already.
+    "xterm": ("@xterm/xterm/lib", ("xterm.js",)),
+    "xterm-css": ("@xterm/xterm/css", ("xterm.css",)),
+    "xterm-fit": ("@xterm/addon-fit/lib", ("addon-fit.js",)),
 }
 # Style sheets that are cut down to what these files of ours name.
 CUT: Final = ("tabler.min.css",)

@@ -27,7 +27,8 @@ STREAM: Final = {"responses": {200: {"description": "OK", "content": {"text/even
 
 @router.get("/events/", auth=VIEW, response=ERRORS, openapi_extra=STREAM)
 async def follow_events(request: ApiRequest) -> StreamingHttpResponse:
-    """Follow container states (`container`), jobs (`job`, `step`, `command`), their output (`line`), use (`sample`).
+    """Follow container states (`container`), jobs (`job`, `step`, `command`), their output (`line`), use (`sample`),
+    terminals that are opened and closed (`terminal`).
 
     Server-sent events; the data of each is a JSON object. The event `listening` comes first: nothing is missed from then on.
     """

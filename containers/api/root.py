@@ -27,6 +27,7 @@ from containers.api import (
     recipes,
     repositories,
     storage,
+    terminals,
     transfer,
 )
 from containers.api.auth import OPERATE
@@ -99,6 +100,7 @@ for part in (
     repositories,
     jobs,
     metrics,
+    terminals,
     events,
     storage,
 ):

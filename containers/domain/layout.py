@@ -106,6 +106,16 @@ class Layout:
         return self.run_dir / "lxc" / f"{names.container_name(name)}.thaw"
 
     @property
+    def terminals(self) -> Path:
+        """Where the processes that hold terminals listen for those who join again."""
+        return self.run_dir / "terminals"
+
+    @property
+    def recordings(self) -> Path:
+        """What was printed in terminals, where an administrator wants that kept."""
+        return self.log_dir / "terminals"
+
+    @property
     def locks(self) -> Path:
         """All lock files."""
         return self.run_dir / "locks"

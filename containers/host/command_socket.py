@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -22,13 +22,28 @@ _PIDFD_GETFD: Final = 438
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
+class Partner:
+    """The monitor that a tool talks to; polled, it is ready when that has ended."""
+
+    def __init__(self, monitor: int) -> None:
+        self._monitor = monitor
+
+    def __call__(self) -> bool:
+        """Return whether it lives."""
+        return not monitors.has_ended(self._monitor)
+
+    def fileno(self) -> int:
+        """Return what can be polled."""
+        return self._monitor
+
+
 class NotListening(HostError):
     """Nothing answers for the container: it does not run."""
 
 
 @contextmanager
-def held(layout: Layout, name: str) -> Iterator[Callable[[], bool]]:
-    """Keep the name of a running container's command socket with the monitor that root started; yield whether it lives.
+def held(layout: Layout, name: str) -> Iterator[Partner]:
+    """Keep the name of a running container's command socket with the monitor that root started; yield that monitor.
 
     Our copy of the socket keeps the name taken: nobody can listen there while a tool connects, even if the monitor ends
     meanwhile. Then nobody answers any more, so a tool must be ended. Raises NotListening, HostError for an impostor.
@@ -36,14 +51,13 @@ def held(layout: Layout, name: str) -> Iterator[Callable[[], bool]]:
     address = facts.socket_address(layout, name)
     for pid in _candidates(layout, name, address):
         with monitors.watching(pid) as monitor:
-            listener = None if monitor is None else _copy(monitor, pid, address)
-            if listener is None:
+            if monitor is None or (listener := _copy(monitor, pid, address)) is None:
                 continue
             with listener:
                 # Asked after it is held: this is who listens, now and until we let go.
                 if _owner(address) != 0:
                     break
-                yield lambda: not monitors.has_ended(monitor)
+                yield Partner(monitor)
             return
     # What is left of root's are copies like ours, of a monitor that has ended.
     if not (owner := _owner(address)):

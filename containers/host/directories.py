@@ -37,6 +37,8 @@ def ensure_layout(layout: Layout, *, web_gid: int, idmap_base: int) -> None:
         (layout.run_dir, 0o755, 0),
         (layout.run_dir / "lxc", 0o700, 0),
         (layout.locks, 0o700, 0),
+        (layout.terminals, 0o700, 0),
+        (layout.recordings, 0o700, 0),
     )
     try:
         for path in (layout.data_dir, layout.log_dir, layout.run_dir):

@@ -23,7 +23,7 @@ from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
 from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
-from containers.services import jobs, operations, retention, states, tickets
+from containers.services import jobs, operations, retention, states, terminals, tickets
 from containers.services import network as network_service
 from containers.services import volumes as volume_service
 from containers.services.actor import Actor
@@ -104,6 +104,7 @@ class Monitor:
         Host.objects.filter(pk=self._host.pk).update(monitor_seen_at=looked_at)
         tickets.sweep()
         self._list_volumes()
+        terminals.sweep()
         self._check_network()
         # What jobs left that were killed. No row and no container knows of it, so it is nobody's to be mended.
         layers.remove_unfinished(self._layout)
@@ -127,6 +128,7 @@ class Monitor:
         reaper.reap(self._host)
         reaper.clear_builds(self._host)
         reaper.ring_pending(self._host)
+        reaper.lose_terminals()
         self._find_ended()
         self._sweep()
 

@@ -11,14 +11,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState, LayerSource, StepState, Via
+from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState, LayerSource, StepState, TerminalEnding, Via
 from containers.domain.states import Operation
-from containers.host.locks import Locks
+from containers.host.locks import Busy, Locks
 from containers.jobs import queue
 from containers.jobs.journal import Journal, find_job
-from containers.models import Container, Host, Job, Layer
-from containers.services import jobs, new_layers
+from containers.models import Container, Host, Job, Layer, TerminalSession
+from containers.services import jobs, new_layers, terminals
 from containers.services.actor import Actor
+from containers.services.terminals import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,23 @@ def _queue_removal(host: Host, operation: Operation, name: str) -> None:
     before = timezone.now() - timedelta(seconds=RETRY_S)
     if not Job.objects.filter(host=host, operation=operation, targets=[name], created_at__gt=before).exists():
         jobs.queue(SYSTEM, operation, [name], {}, [name] if operation == Operation.DESTROY else [])
+
+
+def lose_terminals() -> int:
+    """Put an end to the records of terminals whose process is gone; return how many. The kernel is asked here, too."""
+    locks = Locks(settings.RUN_DIR)
+    lost = [row for row in TerminalSession.objects.open().select_related("user") if not _is_held(locks, row)]
+    for row in lost:
+        terminals.finish(terminals.owner_of(row), row, Outcome(TerminalEnding.LOST, "its process vanished"))
+    return len(lost)
+
+
+def _is_held(locks: Locks, row: TerminalSession) -> bool:
+    try:
+        locks.try_acquire([terminals.lock_name(row)], "monitor").release()
+    except Busy:
+        return True
+    return False
 
 
 def ring_pending(host: Host) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Literal
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -10,10 +11,11 @@ from containers.choices import Via
 from containers.errors import Forbidden
 from containers.services.actor import Actor
 
-Right = Literal["view", "operate"]
+Right = Literal["view", "operate", "terminal"]
 
 OPERATE: Final = "containers.operate_container"
 VIEW: Final = "containers.view_container"
+TERMINAL: Final = "containers.open_terminal"
 # Who acts without an account: root on the host already, or spocweb itself.
 ROOT_VIA: Final = (Via.CLI, Via.BOOT, Via.SYSTEM)
 
@@ -34,13 +36,24 @@ def may_view(user: User | AnonymousUser) -> bool:
     return user.is_active and (user.has_perm(OPERATE) or user.has_perm(VIEW))
 
 
+def may_open_terminal(user: User | AnonymousUser) -> bool:
+    """Return whether `user` may be root in containers, in a terminal: a right of its own, for those who may see them."""
+    return may_view(user) and user.has_perm(TERMINAL)
+
+
 def _has(who: Actor | User | AnonymousUser, right: Right) -> bool:
     if isinstance(who, Actor):
         return _has(who.user, right) if who.user else who.via in ROOT_VIA
-    return may_operate(who) if right == "operate" else may_view(who)
+    return _CHECKS[right](who)
 
 
+_CHECKS: Final[dict[Right, Callable[[User | AnonymousUser], bool]]] = {
+    "view": may_view,
+    "operate": may_operate,
+    "terminal": may_open_terminal,
+}
 _REASONS: Final[dict[Right, str]] = {
     "view": "You may not see containers and jobs",
     "operate": "You may not start, stop or change containers",
+    "terminal": "You may not open terminals in containers",
 }

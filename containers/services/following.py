@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
@@ -21,7 +21,6 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from containers.services import access, tokens
-from containers.services.stream import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -65,15 +64,22 @@ def _is_session_of(data: dict[str, Any], user: User) -> bool:
     return is_user and constant_time_compare(str(data.get(HASH_SESSION_KEY, "")), user.get_session_auth_hash())
 
 
+class Ending(Protocol):
+    """What can be ended from outside: a stream of events, an open WebSocket."""
+
+    def end(self) -> None:
+        """End it, soon."""
+
+
 class Guard:
     """Ends the streams of one event loop whose credentials are good no more."""
 
     def __init__(self) -> None:
-        self._watched: dict[Listener, Credential] = {}
+        self._watched: dict[Ending, Credential] = {}
         self._task: asyncio.Task[None] | None = None
 
     @contextmanager
-    def watch(self, listener: Listener, credential: Credential) -> Iterator[None]:
+    def watch(self, listener: Ending, credential: Credential) -> Iterator[None]:
         """End `listener` as soon as `credential` is found to be good no more; the block is the stream."""
         self._watched[listener] = credential
         if self._task is None:

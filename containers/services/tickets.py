@@ -18,10 +18,11 @@ from django.utils import timezone
 from containers.choices import Via
 from containers.errors import Forbidden, InvalidRequest
 from containers.models import Ticket
-from containers.services import access, looking
+from containers.services import access, hosts, looking
 from containers.services.access import Right
 from containers.services.actor import Actor
 from containers.services.inputs import Inputs
+from containers.services.session_inputs import TerminalArguments
 
 # Long enough for a browser to open its connection, also on a slow line.
 LIFETIME: Final = datetime.timedelta(seconds=30)
@@ -46,6 +47,7 @@ KINDS: Final[dict[str, Kind]] = {
     "tree": Kind("view", looking.TreeInputs, looking.find),
     "leftovers": Kind("view", Inputs, looking.find_host),
     "file": Kind("operate", looking.FileInputs, looking.find),
+    "terminal": Kind("terminal", TerminalArguments, hosts.get_container),
 }
 
 

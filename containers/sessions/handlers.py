@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from containers.services.tickets import Order
-from containers.sessions import files
+from containers.sessions import files, terminals
 from containers.sessions.connection import Connection
 
 # Runs in a process of its own, which ends with it. May raise SpocError, which is told in its words, and Gone.
@@ -16,4 +16,5 @@ HANDLERS: Final[dict[str, Handler]] = {
     "tree": files.look,
     "leftovers": files.count_leftovers,
     "file": files.read,
+    "terminal": terminals.serve,
 }

@@ -23,6 +23,7 @@ TABS: Final[dict[str, tuple[str, str | Promise]]] = {
     "definition": ("container-definition", _("Definition")),
     "config": ("container-config", _("LXC configuration")),
     "layers": ("container-layers", _("Layers")),
+    "terminal": ("container-terminal", _("Terminal")),
     "log": ("container-log", _("Log")),
     "dependencies": ("container-dependencies", _("Dependencies")),
     "jobs": ("container-jobs", _("Jobs")),
@@ -47,6 +48,7 @@ class ContainerPage:
     holder: Job | None
     job_count: int
     may_operate: bool
+    may_open_terminal: bool
 
     @classmethod
     def load(cls, request: Request, container: Container, tab: str) -> ContainerPage:
@@ -60,6 +62,7 @@ class ContainerPage:
             holder=jobs.filter(state=JobState.RUNNING).order_by("id").first(),
             job_count=JobContainer.objects.filter(name=container.name, job__host=container.host_id).count(),
             may_operate=access.may_operate(request.user),
+            may_open_terminal=access.may_open_terminal(request.user),
         )
 
     @property
@@ -69,7 +72,8 @@ class ContainerPage:
     @property
     def tabs(self) -> list[Tab]:
         counts = {"jobs": self.job_count, "history": self.container.revision}
-        return [Tab(url, title, counts.get(key), key == self.tab) for key, (url, title) in TABS.items()]
+        shown = {key: tab for key, tab in TABS.items() if key != "terminal" or self.may_open_terminal}
+        return [Tab(url, title, counts.get(key), key == self.tab) for key, (url, title) in shown.items()]
 
     @property
     def tier(self) -> int | None:

@@ -7,7 +7,7 @@
 //   data-live-every="60"         seconds that it is asked for at most once in
 // Events only say that something changed; words, times and marks come from the server, so there is one place that chooses them.
 (() => {
-  const KINDS = ["container", "job", "step", "command", "line", "sample"];
+  const KINDS = ["container", "job", "step", "command", "line", "sample", "terminal"];
   // An event and its like within this time make one request; a slow server is asked less often.
   const PATIENCE_MS = 30;
   const PATIENCE_MAX_MS = 1500;
@@ -23,6 +23,7 @@
     line: (event) => ({ container: [], job: [event.job], step: [] }),
     // What is in use is in the event itself: see use.js.
     sample: () => ({ container: [], job: [], step: [] }),
+    terminal: (event) => ({ container: [event.container], job: [], step: [] }),
   };
 
   class Follower {

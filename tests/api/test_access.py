@@ -31,13 +31,15 @@ OPERATIONS = [
     if method in METHODS
 ]
 EVENTS = ("GET", "/events/")
-ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS]
+# For those who may open terminals, a right of its own.
+TERMINALS = [operation for operation in OPERATIONS if "/terminals/" in operation[1]]
+ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS and operation not in TERMINALS]
 
 
 def concrete(path: str) -> str:
     kinds = {"layers": "base", "images": "spare", "recipes": "dish", "repositories": "spare", "exports": "spare"}
     kind = kinds.get(path.split("/")[1], "web")
-    return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk))
+    return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk)).replace("{number}", "1")
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +114,10 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("POST", "/images/pull/"),
         ("GET", "/layers/{name}/"),
         ("DELETE", "/layers/{name}/"),
+        ("GET", "/containers/{name}/terminals/"),
+        ("POST", "/containers/{name}/terminals/"),
+        ("POST", "/containers/{name}/terminals/{number}/join/"),
+        ("POST", "/containers/{name}/terminals/{number}/end/"),
         ("GET", "/jobs/"),
         ("GET", "/jobs/{job_id}/"),
         ("GET", "/jobs/{job_id}/log/"),
@@ -148,7 +154,7 @@ def test_the_stranger_may_nothing(stranger: User, method: str, path: str) -> Non
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_the_stranger_learns_nothing_about_what_exists(stranger: User, method: str, path: str) -> None:
-    path = path.replace("{name}", "other").replace("{job_id}", "999")
+    path = path.replace("{name}", "other").replace("{job_id}", "999").replace("{number}", "999")
     assert Api(stranger)(method, path, {}).status_code == 403
 
 
@@ -172,6 +178,22 @@ def test_who_has_the_right_is_not_refused(api: Api, admin: User, method: str, pa
         response = one(method, f"{concrete(path)}?operation=start&container=web", None if method == "GET" else {"x": 1})
         assert response.status_code not in (401, 403, 405)
         assert response.status_code < 500
+
+
+@pytest.mark.parametrize(("method", "path"), TERMINALS)
+def test_terminals_are_a_right_of_their_own(api: Api, viewer: User, admin: User, method: str, path: str) -> None:
+    before = counts()
+    body = None if method == "GET" else {}
+    for one in (api, Api(viewer)):
+        assert one(method, concrete(path), body).status_code == 403
+    opener = rows.user("opener", "view_container", "open_terminal")
+    for person in (admin, opener):
+        # It does not run, and there is no such terminal.
+        assert (
+            Api(person)(method, concrete(path), body).status_code
+            == {"GET": 200, "POST": 404 if "1/" in concrete(path) else 409}[method]
+        )
+    assert counts() == before
 
 
 def test_a_token_of_a_switched_off_account_is_worth_nothing(operator: User, api: Api) -> None:

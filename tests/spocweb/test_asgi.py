@@ -59,5 +59,8 @@ def test_it_starts_and_stops_with_its_server() -> None:
     assert [message["type"] for message in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
 
-def test_web_sockets_are_refused() -> None:
-    assert call({"type": "websocket", "path": "/api/v1/events/"}) == [{"type": "websocket.close", "code": 1008}]
+def test_web_sockets_go_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    sockets = Handler()
+    monkeypatch.setattr(asgi, "_sockets", sockets)
+    call({"type": "websocket", "path": "/api/v1/events/"})
+    assert sockets.paths == ["/api/v1/events/"]

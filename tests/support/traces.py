@@ -21,7 +21,7 @@ def traces(layout: Layout, bridge: str, names: Iterable[str] = ()) -> list[str]:
         *(f"socket {name}" for name in sockets(layout)),
         *(f"lock {path.name}" for path in _entries(layout.locks)),
         *(f"file {path.name}" for path in _entries(layout.run_dir / "lxc")),
-        *(f"log {path.name}" for path in _entries(layout.log_dir)),
+        *(f"log {path.name}" for path in _entries(layout.log_dir) if path.is_file()),
         *(f"unfinished layer {path.name}" for path in _entries(layout.layers) if path.name.startswith(".")),
     ]
 

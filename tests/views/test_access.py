@@ -62,6 +62,7 @@ READING = {
     "volume-list",
 }
 POST_ONLY = {
+    "container-terminal-end",
     "demo",
     "notifications-read",
     "container-create-preview",
@@ -82,6 +83,8 @@ POST_ONLY = {
     "recipe-file-remove",
 }
 FOR_ADMINISTRATORS = {"styleguide"}
+# For those who may open terminals: see test_terminals.py.
+APART = {"container-terminal"}
 # What everybody who may look does for himself alone.
 OWN = {"notifications-read"}
 # Pages that show something and take a form of what is to be added or changed.
@@ -99,6 +102,7 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
     arguments: dict[str, list[Any]] = {
         "container-operate": [container, Operation.START],
         "container-restore": [container, 1],
+        "container-terminal-end": [container, 1],
         "job-detail": [job],
         "job-record": [job],
         "job-output": [job, command],
@@ -195,7 +199,7 @@ def test_the_viewer_may_look_and_change_nothing(viewer_client: Client, name: str
     assert counts() == before
 
 
-@pytest.mark.parametrize("name", [name for name in GUARDED if name not in POST_ONLY])
+@pytest.mark.parametrize("name", [name for name in GUARDED if name not in POST_ONLY | APART])
 def test_the_operator_gets_every_page_whole(client: Client, name: str) -> None:
     if name in FOR_ADMINISTRATORS:
         assert client.get(address(name)).status_code == 403

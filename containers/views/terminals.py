@@ -1,0 +1,50 @@
+"""The terminal of a container: its window, and who has had one when. Its bytes go over a WebSocket: see `api.sockets`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from containers.choices import TerminalEnding
+from containers.models import Container
+from containers.services import terminals
+from containers.views.access import Request, actor_of, get_container
+from containers.views.page import ContainerPage
+
+PAGE_SIZE = 20
+
+
+@require_GET
+@login_required
+def terminal(request: Request, name: str) -> HttpResponse:
+    container = get_container(request, name, "terminal")
+    context = _lists(request, container)
+    if request.htmx:
+        return render(request, "containers/_terminals.html", context)
+    page = ContainerPage.load(request, container, "terminal")
+    about = {"is_recorded": settings.TERMINAL_RECORDING, "idle_s": settings.TERMINAL_IDLE_S, "grace_s": settings.TERMINAL_GRACE_S}
+    return render(request, "containers/terminal.html", page.context | context | about)
+
+
+@require_POST
+@login_required
+def end(request: Request, name: str, number: int) -> HttpResponse:
+    get_container(request, name, "terminal")
+    terminals.end(actor_of(request), name, number)
+    messages.success(request, _("The terminal is being closed."))
+    return redirect("container-terminal", name)
+
+
+def _lists(request: Request, container: Container) -> dict[str, Any]:
+    rows = terminals.of_container(container.name)
+    opened = [(row, terminals.may_end(request.user, row)) for row in rows.open()]
+    past = Paginator(rows.ended(), PAGE_SIZE).get_page(request.GET.get("page", "1"))
+    return {"container": container, "open_terminals": opened, "past": past, "endings": dict(TerminalEnding.choices)}

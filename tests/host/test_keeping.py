@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,17 +90,33 @@ def test_a_container_on_the_kept_layer_has_what_was_written(box: Box) -> None:
     assert layers.tree_digest(box.layout.layer(NAME), Runner(), idmap_base=IDMAP_BASE, idmap_size=IDMAP_SIZE) == digest
 
 
+class Watching(Runner):
+    """Looks at the container at the moment that the copy begins."""
+
+    def __init__(self, box: Box, name: str) -> None:
+        super().__init__(box.recorder)
+        self.look = lambda: box.lxc.look(name).state
+        self.seen: list[State] = []
+
+    def run(self, argv: Any, **more: Any) -> Any:
+        if argv[0] == "cp":
+            self.seen.append(self.look())
+        return super().run(argv, **more)
+
+
 def test_nothing_changes_while_it_is_copied(box: Box) -> None:
     """Two files that are always written together stay together: their copies are of one moment."""
     loop = "i=0; while true; do i=$((i+1)); echo $i > /n; mv /n /a; echo $i > /n; mv /n /b; done"
     name = box.start("web", cmd=f"/bin/sh -c '{loop}'")
     wait_until((box.layout.ephemeral(name) / "b").exists, "both are there")
+    watching = Watching(box, name)
     for _ in range(3):
-        keep(box, name)
+        keep(box, name, runner=watching)
         layer = box.layout.layer(NAME)
         first, second = ((layer / file).read_text() for file in "ab")
         assert int(first) - int(second) in (0, 1)
         layers.remove(box.layout, Runner(), NAME)
+    assert watching.seen == [State.FROZEN] * 3
     assert box.lxc.look(name).state == State.RUNNING
 
 

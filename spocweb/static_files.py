@@ -26,6 +26,7 @@ PACKAGE_FILES: Final = {
     "xterm": ("@xterm/xterm/lib", ("xterm.js",)),
     "xterm-css": ("@xterm/xterm/css", ("xterm.css",)),
     "xterm-fit": ("@xterm/addon-fit/lib", ("addon-fit.js",)),
+    "uplot": ("uplot/dist", ("uPlot.iife.min.js", "uPlot.min.css")),
 }
 # Style sheets that are cut down to what these files of ours name.
 CUT: Final = ("tabler.min.css",)

@@ -33,6 +33,10 @@ class Span:
     rows: int
 
     @property
+    def seconds(self) -> int:
+        return int(self.length.total_seconds())
+
+    @property
     def begin(self) -> datetime:
         return timezone.now() - self.length
 

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_GET
 
 from containers.errors import InvalidRequest
 from containers.services import configs, hosts, specs
-from containers.views import activities, differences
+from containers.views import activities, charts, differences
 from containers.views.access import Request, get_container
 from containers.views.jobs import page_of
 from containers.views.page import ContainerPage
 from containers.views.patches import Wanted
+from containers.views.use import Use
 
 LAST_JOBS = 5
 
@@ -25,6 +26,9 @@ LAST_JOBS = 5
 @login_required
 def overview(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
+    use = Use(container, charts.span_of(request.GET.get("span")))
+    if request.GET.get("part") == "table":
+        return render(request, "containers/_use_table.html", {"use": use})
     page = ContainerPage.load(request, container, "overview")
     jobs = hosts.jobs().filter(containers__name=name)[:LAST_JOBS]
     context = page.context | {
@@ -32,6 +36,7 @@ def overview(request: Request, name: str) -> HttpResponse:
         "needs": _neighbours(page.graph.needs(name)),
         "needed_by": _neighbours(page.graph.needed_by(name)),
         "jobs": jobs,
+        "use": use,
     }
     return render(request, "containers/_overview_live.html" if Wanted.of(request) else "containers/overview.html", context)
 

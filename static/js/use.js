@@ -1,5 +1,6 @@
 // What is in use, as each sample brings it. An element says which number it shows:
 //   data-host-use="cpu"                       of the host
+//   data-meter="cpu"                          of a container, as a meter
 //   data-use="cpu", in one of id="row-web" or data-use-of="web"   of a container
 // The numbers are written as the server writes them (views/charts.py, forms/amounts.py).
 (() => {
@@ -21,6 +22,7 @@
     memory: (used) => size(used.memory_bytes),
     disk: (used) => percent(used.disk_bytes / used.disk_total_bytes),
   };
+  const meters = ["cpu", "memory_bytes"];
   const container = {
     cpu: (used) => write.percent(used?.cpu),
     memory: (used) => write.size(used?.memory_bytes),
@@ -33,10 +35,13 @@
   document.addEventListener("spocweb:sample", ({ detail }) => {
     if (document.hidden) return;
     for (const element of document.querySelectorAll("[data-host-use]")) show(element, host[element.dataset.hostUse](detail.host));
-    for (const element of document.querySelectorAll("[data-use]")) {
+    const used = (element) => {
       const home = element.closest("[data-use-of], [id^='row-']");
-      show(element, container[element.dataset.use](detail.containers[home.dataset.useOf ?? home.id.slice(4)]));
-    }
+      return detail.containers[home.dataset.useOf ?? home.id.slice(4)];
+    };
+    for (const element of document.querySelectorAll("[data-use]")) show(element, container[element.dataset.use](used(element)));
+    for (const meter of document.querySelectorAll("[data-meter]"))
+      if (meters.includes(meter.dataset.meter)) meter.value = used(meter)?.[meter.dataset.meter] ?? 0;
   });
 
   window.spocweb = Object.assign(window.spocweb ?? {}, { write });

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from containers.choices import ContainerState, JobState, Operation
+from containers.domain.usage import MachineUsage, Usage
 from containers.models import Container, EnvironmentVariable, Job
-from containers.services import containers, operations
+from containers.services import containers, hosts, metrics, operations
 from tests.support import rows
 from tests.support.html import Element, parse
 from tests.views.conftest import HTMX
@@ -112,7 +114,7 @@ def test_a_failed_start_is_quoted(client: Client) -> None:
 def test_a_live_page_asks_for_head_and_overview_alone(client: Client) -> None:
     rows.container("web")
     tree = page(client, "?row=", headers=HTMX)
-    assert [element["id"] for element in tree.children if isinstance(element, Element)] == ["head", "overview"]
+    assert [element["id"] for element in tree.children if isinstance(element, Element)] == ["head", "overview-top", "overview"]
 
 
 def test_the_configuration_is_shown_as_the_next_start_writes_it(client: Client) -> None:
@@ -190,3 +192,49 @@ def test_a_clone_needs_a_name_that_is_free_and_right(client: Client, name: str) 
     assert tree.one("input", name="name")["aria-invalid"] == "true"
     assert tree.one(id="id_name-hint").all("div", "sw-bad") != []
     assert Container.objects.count() == 1
+
+
+def sample(name: str, **used: float) -> None:
+    machine = MachineUsage(1, 4, 1, 2, 1, 2)
+    key = Container.objects.get(name=name).pk
+    for minutes in (30, 0):
+        metrics.record(hosts.current(), timezone.now() - timedelta(minutes=minutes), machine, {key: Usage(**used)})
+
+
+def test_the_overview_shows_what_is_in_use_beside_its_limits(client: Client) -> None:
+    rows.container("web", limits={"memory_bytes": 512 * 2**20, "cpus": 1.5})
+    sample("web", cpu=0.62, memory_bytes=211 * 2**20, memory_limit_bytes=256 * 2**20, processes=3, received_bytes_s=2048)
+    use = parse(client.get("/containers/web/")).one(id="use")
+    cells = {body.one("h3").text: body.one("span", "sw-num").text for body in use.all("section")[1].all("div", "card-body")}
+    assert cells == {
+        "Memory": "211 MiB of 256 MiB",
+        "CPU": "62 % of 150 %",
+        "Processes": "3",
+        "Received": "2 KiB/s",
+        "Sent": "–",
+    }
+    meters = {meter["data-meter"]: (float(meter["value"]), float(meter["max"])) for meter in use.all("meter")}
+    assert meters == {"memory_bytes": (211 * 2**20, 256 * 2**20), "cpu": (pytest.approx(0.62), 1.5)}
+
+
+def test_the_overview_draws_and_tells_an_hour_or_a_day(client: Client) -> None:
+    rows.container("web")
+    sample("web", cpu=0.62, memory_bytes=211 * 2**20)
+    use = parse(client.get("/containers/web/")).one(id="use")
+    charts = use.one("section", data_charts=True)
+    assert (charts["data-charts"], charts["data-seconds"]) == ("/api/v1/containers/web/metrics/", "3600")
+    drawn = " ".join(figure["data-plot"] for figure in charts.all("figure"))
+    assert drawn == "cpu memory_bytes received_bytes_s sent_bytes_s processes"
+    assert set(drawn.split()) <= set(client.get(charts["data-charts"]).json())
+    table = [row.text for row in charts.one("tbody").all("tr")]
+    assert len(table) == 12
+    assert [text for text in table if "62 % 211 MiB" in text] in ([table[0], table[5]], [table[0], table[6]])
+    assert use.one("a", href="?span=day").text == "Last day"
+    day = parse(client.get("/containers/web/?span=day")).one(id="use").one("section", data_charts=True)
+    assert (day["data-seconds"], len(day.one("tbody").all("tr"))) == ("86400", 24)
+
+
+def test_the_table_is_asked_for_alone(client: Client) -> None:
+    rows.container("web")
+    tree = parse(client.get("/containers/web/?part=table&span=day", headers=HTMX))
+    assert [child["id"] for child in tree.children if isinstance(child, Element)] == ["use-table"]

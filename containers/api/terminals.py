@@ -10,13 +10,14 @@ from ninja import Query, Schema
 from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import TERMINAL, ApiRequest, actor_of
+from containers.api.auth import TERMINAL, ApiRequest
 from containers.api.paging import Paged, paginate
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.choices import TerminalEnding, Via
 from containers.models import TerminalSession
-from containers.services import hosts, terminals
+from containers.services import actor, hosts, terminals
+from containers.services.actor import Actor
 from containers.services.inputs import CommandWords, Identity
 from containers.services.terminals import Admission
 
@@ -71,20 +72,25 @@ def list_terminals(request: ApiRequest, name: str, query: Query[Paged]) -> dict[
 def open_terminal(request: ApiRequest, name: str, payload: TerminalBody | None = None) -> JsonResponse:
     """Ask for a terminal in the running container."""
     given = payload.model_dump(mode="json", exclude_none=True) if payload else {}
-    return _answer(terminals.request(actor_of(request), name, given), name)
+    return _answer(terminals.request(_actor(request), name, given), name)
 
 
 @router.post("/containers/{name}/terminals/{int:number}/join/", auth=TERMINAL, response={201: AdmissionOut, **ERRORS})
 def join_terminal(request: ApiRequest, name: str, number: int, payload: schemas.Nothing | None = None) -> JsonResponse:
     """Ask for another ticket to a terminal of one's own that is still open; whoever looked at it is let go."""
-    return _answer(terminals.join(actor_of(request), name, number), name)
+    return _answer(terminals.join(_actor(request), name, number), name)
 
 
 @router.post("/containers/{name}/terminals/{int:number}/end/", auth=TERMINAL, response={204: None, **ERRORS})
 def end_terminal(request: ApiRequest, name: str, number: int, payload: schemas.Nothing | None = None) -> HttpResponse:
     """End a terminal within seconds: one's own, or anybody's for an administrator."""
-    terminals.end(actor_of(request), name, number)
+    terminals.end(_actor(request), name, number)
     return HttpResponse(status=204)
+
+
+def _actor(request: ApiRequest) -> Actor:
+    """The panel's own page asks here as well: by its session, not by a token."""
+    return actor.of_request(request, request.auth, Via.API if "Authorization" in request.headers else Via.WEB)
 
 
 def _answer(admission: Admission, name: str) -> JsonResponse:

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import PHONE
 from tests.browser.support import violations
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.lxc, pytest.mark.stack]
 
@@ -89,7 +90,8 @@ def test_a_reset_shows_its_plan_and_throws_away_what_was_written(page: Page, sta
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Ephemeral layer of web")
     dialog.get_by_role("button", name="Reset web").click()
-    job = stack.ended(stack.get("/jobs/?operation=reset")["results"][0]["id"])
+    (asked_for,) = wait_until(lambda: stack.get("/jobs/?operation=reset")["results"], "the click has been heard")
+    job = stack.ended(asked_for["id"])
     assert job["state"] == "succeeded", job
     page.goto("/containers/web/layers/?path=etc")
     expect(page.locator("#files")).to_contain_text("mine")

@@ -69,6 +69,7 @@ class Operation(TextChoices):
     FREEZE = states.Operation.FREEZE.value, _("Freeze")
     UNFREEZE = states.Operation.UNFREEZE.value, _("Unfreeze")
     EXECUTE = states.Operation.EXECUTE.value, _("Execute")
+    REPAIR = states.Operation.REPAIR.value, _("Repair")
     MOUNT = states.Operation.MOUNT.value, _("Mount")
     UNMOUNT = states.Operation.UNMOUNT.value, _("Unmount")
     DESTROY = states.Operation.DESTROY.value, _("Destroy")
@@ -108,6 +109,7 @@ CONTAINER_OPERATIONS: Final = (
     Operation.KILL,
     Operation.FREEZE,
     Operation.UNFREEZE,
+    Operation.REPAIR,
     Operation.MOUNT,
     Operation.UNMOUNT,
     Operation.DESTROY,

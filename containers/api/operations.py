@@ -32,6 +32,7 @@ PLAIN: Final = {
     Operation.KILL: "End the container at once; what depends on it is left alone.",
     Operation.FREEZE: "Suspend all processes of the container.",
     Operation.UNFREEZE: "Let a frozen container go on.",
+    Operation.REPAIR: "Bring configuration, limits and mounts on the host to what the definition says.",
     Operation.MOUNT: "Mount the root filesystem of the stopped container.",
     Operation.UNMOUNT: "Unmount the root filesystem of the stopped container.",
 }

@@ -14,6 +14,7 @@ from ninja.operation import Operation
 from containers.api import (
     cleanup,
     containers,
+    drift,
     errors,
     events,
     files,
@@ -88,6 +89,7 @@ api = Api(
 errors.install(api)
 for part in (
     containers,
+    drift,
     operations,
     graph,
     transfer,

@@ -56,6 +56,7 @@ RULES: Final[Mapping[Operation, Rule]] = {
     Operation.FREEZE: _freeze,
     Operation.UNFREEZE: _unfreeze,
     Operation.EXECUTE: _always(Action.EXECUTE),
+    Operation.REPAIR: _always(Action.REPAIR),
     Operation.MOUNT: _mount,
     Operation.UNMOUNT: _unmount,
     Operation.TIDY: _always(Action.TIDY),

@@ -31,6 +31,7 @@ class Operation(StrEnum):
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     EXECUTE = "execute"
+    REPAIR = "repair"
     MOUNT = "mount"
     UNMOUNT = "unmount"
     DESTROY = "destroy"

@@ -21,6 +21,7 @@ class Action(StrEnum):
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
     EXECUTE = "execute"
+    REPAIR = "repair"
     MOUNT = "mount"
     UNMOUNT = "unmount"
     DESTROY = "destroy"

@@ -27,6 +27,7 @@ class ContainerQuery:
     search: str = ""
     state: str = ""
     pending: bool = False
+    drift: bool = False
     sort: str = "name"
     page: str = "1"
 
@@ -37,6 +38,7 @@ class ContainerQuery:
             search=_text(data, "search"),
             state=state if state in states else "",
             pending=data.get("pending") == "1",
+            drift=data.get("drift") == "1",
             sort=sort if sort in sorts else "name",
             page=data.get("page", "1"),
         )

@@ -68,7 +68,7 @@ def groups_of(name: str, pid: int, *, proc: Path = PROC, cgroup: Path = CGROUP) 
     """
     one: dict[str, str] = {}
     two = None
-    for line in (_read(f"{proc}/{pid}/cgroup") or "").splitlines():
+    for line in (read_file(f"{proc}/{pid}/cgroup") or "").splitlines():
         _, controllers, path = line.split(":", 2)
         if (top := _top(name, path)) is None:
             continue
@@ -114,8 +114,8 @@ def _top(name: str, path: str) -> str | None:
 
 
 def _of_two(group: str) -> tuple[int | None, int | None, float | None, int | None]:
-    cpu = _field(_read(f"{group}/cpu.stat"), "usage_usec")
-    memory = _less_cache(_number(f"{group}/memory.current"), _field(_read(f"{group}/memory.stat"), "inactive_file"))
+    cpu = _field(read_file(f"{group}/cpu.stat"), "usage_usec")
+    memory = _less_cache(_number(f"{group}/memory.current"), _field(read_file(f"{group}/memory.stat"), "inactive_file"))
     # "max", which is no number, stands for no limit.
     limit, processes = _number(f"{group}/memory.max"), _number(f"{group}/pids.current")
     return memory, limit, None if cpu is None else cpu / 1e6, processes
@@ -124,7 +124,7 @@ def _of_two(group: str) -> tuple[int | None, int | None, float | None, int | Non
 def _of_one(groups: Mapping[str, str]) -> tuple[int | None, int | None, float | None, int | None]:
     cpu = _number(f"{groups['cpuacct']}/cpuacct.usage")
     group = groups.get("memory", _NOWHERE)
-    cache = _field(_read(f"{group}/memory.stat"), "total_inactive_file")
+    cache = _field(read_file(f"{group}/memory.stat"), "total_inactive_file")
     limit = _number(f"{group}/memory.limit_in_bytes")
     memory = _less_cache(_number(f"{group}/memory.usage_in_bytes"), cache)
     processes = _number(f"{groups.get('pids', _NOWHERE)}/pids.current")
@@ -138,7 +138,7 @@ def _less_cache(memory: int | None, cache: int | None) -> int | None:
 
 def _network(file: str) -> tuple[int | None, int | None]:
     """Return the bytes received and sent by all interfaces of a network namespace but its loopback."""
-    lines = (_read(file) or "").splitlines()[2:]
+    lines = (read_file(file) or "").splitlines()[2:]
     fields = [line.partition(":") for line in lines]
     counts = [values.split() for interface, _, values in fields if interface.strip() != "lo"]
     if not counts:
@@ -160,11 +160,12 @@ def _field(text: str | None, name: str) -> int | None:
 
 
 def _number(file: str) -> int | None:
-    text = (_read(file) or "").strip()
+    text = (read_file(file) or "").strip()
     return int(text) if text.isdecimal() else None
 
 
-def _read(file: str) -> str | None:
+def read_file(file: str) -> str | None:
+    """Return what a file of the kernel says; None where the file, or what it is about, is gone."""
     # Path.read_text() takes three times as long, and these are read for every container every few seconds.
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)

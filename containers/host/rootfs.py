@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,12 @@ def is_mounted(layout: Layout, name: str) -> bool:
     """Return whether something is mounted at the container's rootfs. The kernel is asked, not our memory."""
     # Our paths hold nothing that mountinfo would escape.
     return f" {layout.rootfs(name)} " in _MOUNTINFO.read_text(errors="surrogateescape")
+
+
+def mounted_names(layout: Layout) -> set[str]:
+    """Return the containers at whose rootfs something is mounted, with one read for all."""
+    pattern = re.compile(rf" {re.escape(os.fspath(layout.containers))}/([^/ ]+)/rootfs ")
+    return set(pattern.findall(_MOUNTINFO.read_text(errors="surrogateescape")))
 
 
 def layers(layout: Layout, name: str) -> tuple[str, ...]:

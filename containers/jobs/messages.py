@@ -116,6 +116,18 @@ class Destroyed(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConfigWritten(Message):
+    """The container's configuration on the host is the text with this SHA-256."""
+
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repaired(Message):
+    """What was found to differ is in order, as far as a repair can do that."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class VolumeMade(Message):
     """A volume was made for a container."""
 

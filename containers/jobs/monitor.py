@@ -21,6 +21,7 @@ from containers.domain.states import Operation, State
 from containers.host import events, facts, layers, monitors, network, rootfs, system, volumes
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
+from containers.jobs.drifting import Drifting
 from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
 from containers.services import jobs, operations, retention, states, terminals, tickets
@@ -102,6 +103,7 @@ class Monitor:
         looks = facts.looks(self._layout, self._runner, names)
         states.record_looks(self._host, {name: (look.state, look.pid) for name, look in looks.items()}, looked_at)
         Host.objects.filter(pk=self._host.pk).update(monitor_seen_at=looked_at)
+        self._attempt(lambda: Drifting(self._host, self._layout).look(looks))
         tickets.sweep()
         self._list_volumes()
         terminals.sweep()

@@ -56,6 +56,14 @@ class Container(models.Model):
     is_mounted = models.BooleanField(default=False)
     # False until its directories exist on the host.
     is_created = models.BooleanField(default=False)
+    # SHA-256 of the LXC configuration that was written last.
+    config_digest = models.CharField(max_length=64, blank=True)
+    # What the monitor found to be other than it should be (domain.drift.Entry), what tells it from something else, and of
+    # which of these somebody has seen enough.
+    drift = models.JSONField(default=list)
+    drift_digest = models.CharField(max_length=64, blank=True)
+    drift_ignored = models.CharField(max_length=64, blank=True)
+    drift_at = models.DateTimeField(null=True)
     applied_revision = models.PositiveIntegerField(null=True)
     applied_digest = models.CharField(max_length=64, blank=True)
     # First line of why the last start did not end well; empty after one that did.
@@ -91,6 +99,11 @@ class Container(models.Model):
     def is_pending(self) -> bool:
         """Whether what is saved differs from what the running container was started with."""
         return self.state != ContainerState.STOPPED and bool(self.applied_digest) and self.applied_digest != self.digest
+
+    @property
+    def has_drift(self) -> bool:
+        """Whether something differs on the host that nobody has chosen to ignore."""
+        return bool(self.drift_digest) and self.drift_digest != self.drift_ignored
 
     @property
     def definition(self) -> Definition:

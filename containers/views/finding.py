@@ -69,6 +69,7 @@ _ICONS: Final = {
     Operation.KILL: "bolt",
     Operation.FREEZE: "freeze",
     Operation.UNFREEZE: "play",
+    Operation.REPAIR: "undo",
     Operation.MOUNT: "folder",
     Operation.UNMOUNT: "folder",
     Operation.DESTROY: "trash",

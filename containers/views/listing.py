@@ -56,6 +56,8 @@ _COLUMNS: Final = (
     "pids",
     "digest",
     "applied_digest",
+    "drift_digest",
+    "drift_ignored",
     "last_job",
     "last_job__state",
     "last_job__operation",
@@ -91,6 +93,8 @@ class Row:
     pids: int | None
     digest: str
     applied_digest: str
+    drift_digest: str
+    drift_ignored: str
     job: int | None
     job_state: str | None
     job_operation: str | None
@@ -105,6 +109,10 @@ class Row:
     @property
     def is_pending(self) -> bool:
         return self.state != ContainerState.STOPPED and bool(self.applied_digest) and self.applied_digest != self.digest
+
+    @property
+    def has_drift(self) -> bool:
+        return bool(self.drift_digest) and self.drift_digest != self.drift_ignored
 
 
 @dataclass(frozen=True)
@@ -158,9 +166,13 @@ class Listing:
     def pending_count(self) -> int:
         return sum(row.is_pending for row in self.found)
 
+    @cached_property
+    def drift_count(self) -> int:
+        return sum(row.has_drift for row in self.found)
+
     @property
     def is_filtered(self) -> bool:
-        return bool(self.query.search or self.query.state or self.query.pending)
+        return bool(self.query.search or self.query.state or self.query.pending or self.query.drift)
 
     def _judge(self, rows: list[Row]) -> None:
         graph = Graph(hosts.containers().edges())
@@ -176,7 +188,7 @@ class Listing:
     def _passes(self, row: Row) -> bool:
         if self.query.state and row.badge.key != self.query.state:
             return False
-        return row.is_pending or not self.query.pending
+        return (row.is_pending or not self.query.pending) and (row.has_drift or not self.query.drift)
 
 
 def _queued(row: Row) -> Activity | None:

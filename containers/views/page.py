@@ -12,7 +12,7 @@ from containers.choices import ContainerState, JobState
 from containers.domain.graph import Graph
 from containers.errors import InvalidRequest
 from containers.models import Container, Job, JobContainer
-from containers.services import access, hosts
+from containers.services import access, drift, hosts
 from containers.views import activities
 from containers.views.access import Request
 from containers.views.activities import Shown
@@ -26,6 +26,7 @@ TABS: Final[dict[str, tuple[str, str | Promise]]] = {
     "terminal": ("container-terminal", _("Terminal")),
     "log": ("container-log", _("Log")),
     "dependencies": ("container-dependencies", _("Dependencies")),
+    "drift": ("container-drift", _("Drift")),
     "jobs": ("container-jobs", _("Jobs")),
     "history": ("container-history", _("History")),
 }
@@ -72,6 +73,8 @@ class ContainerPage:
     @property
     def tabs(self) -> list[Tab]:
         counts = {"jobs": self.job_count, "history": self.container.revision}
+        if self.container.drift_digest:
+            counts["drift"] = len(drift.entries(self.container))
         shown = {key: tab for key, tab in TABS.items() if key != "terminal" or self.may_open_terminal}
         return [Tab(url, title, counts.get(key), key == self.tab) for key, (url, title) in shown.items()]
 

@@ -31,6 +31,9 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.FREEZE: _("Suspends all processes of a container."),
     Operation.UNFREEZE: _("Lets a frozen container go on."),
     Operation.EXECUTE: _("Runs one command inside a container, as a user of the container."),
+    Operation.REPAIR: _(
+        "Writes a container's LXC configuration anew, sets the limits of what runs, unmounts what was left mounted."
+    ),
     Operation.MOUNT: _("Mounts the root filesystem of a stopped container, to look into it."),
     Operation.UNMOUNT: _("Unmounts it again."),
     Operation.DESTROY: _("Stops and removes a container, and of its volumes those that were asked for by name."),

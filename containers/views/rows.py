@@ -62,6 +62,7 @@ def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: b
         job is not None,
         row.is_pending,
         row.protected,
+        row.has_drift,
     )
     return skeleton.format(
         name=row.name,
@@ -90,6 +91,7 @@ def _skeleton(
     has_job: bool,
     is_pending: bool,
     protected: bool,
+    has_drift: bool,
 ) -> str:
     # In the language that is active: the argument only tells the results apart.
     text = render_to_string(
@@ -102,6 +104,7 @@ def _skeleton(
             "has_job": has_job,
             "is_pending": is_pending,
             "is_protected": protected,
+            "has_drift": has_drift,
         },
     )
     return _SLOTS.sub(r"{\1}", text.replace("{", "{{").replace("}", "}}"))

@@ -150,6 +150,7 @@ PAGES = [
     "/containers/web/config/",
     "/containers/web/log/",
     "/containers/web/dependencies/",
+    "/containers/web/drift/",
     "/containers/web/jobs/",
     "/containers/web/history/",
     "/containers/web/start/",

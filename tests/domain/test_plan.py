@@ -242,6 +242,8 @@ ALONE = [
     (Operation.MOUNT, STOPPED, "mount", "asked for"),
     (Operation.MOUNT, MOUNTED, "skip", "already mounted"),
     (Operation.UNMOUNT, MOUNTED, "unmount", "asked for"),
+    (Operation.REPAIR, STOPPED, "repair", "asked for"),
+    (Operation.REPAIR, READY, "repair", "asked for"),
     (Operation.UNMOUNT, STOPPED, "skip", "not mounted"),
 ]
 
@@ -308,7 +310,7 @@ def test_a_plan_needs_a_target() -> None:
 PLANNED = {
     *(Operation.CREATE, Operation.START, Operation.STOP, Operation.RESTART, Operation.RESET, Operation.KILL),
     *(Operation.FREEZE, Operation.UNFREEZE, Operation.EXECUTE, Operation.MOUNT, Operation.UNMOUNT, Operation.DESTROY),
-    *(Operation.AUTOSTART, Operation.SHUTDOWN, Operation.TIDY),
+    *(Operation.AUTOSTART, Operation.SHUTDOWN, Operation.TIDY, Operation.REPAIR),
 }
 
 

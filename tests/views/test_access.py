@@ -31,6 +31,7 @@ READING = {
     "container-definition",
     "container-config",
     "container-dependencies",
+    "container-drift",
     "container-log",
     "container-jobs",
     "container-history",
@@ -81,6 +82,8 @@ POST_ONLY = {
     "recipe-delete",
     "recipe-file-add",
     "recipe-file-remove",
+    "container-drift-adopt",
+    "container-drift-ignore",
 }
 FOR_ADMINISTRATORS = {"styleguide"}
 # For those who may open terminals: see test_terminals.py.

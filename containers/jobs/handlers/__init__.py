@@ -31,6 +31,7 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.FREEZE: ContainerHandler,
     Operation.UNFREEZE: ContainerHandler,
     Operation.EXECUTE: ContainerHandler,
+    Operation.REPAIR: ContainerHandler,
     Operation.MOUNT: ContainerHandler,
     Operation.UNMOUNT: ContainerHandler,
     Operation.DESTROY: ContainerHandler,

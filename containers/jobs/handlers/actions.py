@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from django.conf import settings
 
+from containers.domain import drift
 from containers.domain.layout import Layout
 from containers.domain.lxc_config import ConfigContext, render
 from containers.domain.plan import Action
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import State
 from containers.errors import CommandFailed, HostError, InvalidRequest
-from containers.host import config, directories, keeping, monitors, rootfs, system
+from containers.host import config, directories, keeping, live_limits, metrics, monitors, rootfs, system
 from containers.host.command import Runner
 from containers.host.facts import Look
 from containers.host.lxc import Lxc
-from containers.jobs.messages import Created, Destroyed, Looked, Mounted, Ready, Started, StepRecorder, VolumeMade
+from containers.jobs.messages import (
+    ConfigWritten,
+    Created,
+    Destroyed,
+    Looked,
+    Mounted,
+    Ready,
+    Repaired,
+    Started,
+    StepRecorder,
+    VolumeMade,
+)
 
 # A readiness check that is only asked "still ready?" gets this long.
 RECHECK_S: Final = 5
@@ -40,6 +53,10 @@ class Subject:
     revision: int
     digest: str
     stop_timeout_s: int
+    config_digest: str
+    is_mounted: bool
+    # What runs was started with what is saved.
+    is_in_effect: bool
     # To be removed with the container.
     volumes: tuple[str, ...]
 
@@ -105,9 +122,16 @@ def _put_in_place(task: Task, *, tells: bool = False) -> None:
         if made:
             task.recorder.note(f"volume {mount.volume} is new and empty")
             task.recorder.tell(VolumeMade(step=task.recorder.step, volume=mount.volume, is_file=mount.is_file))
-    config.write(task.layout, task.name, render(spec, task.subject.address, _config_context(task.layout)), task.runner)
+    _write_config(task)
     if tells or not task.subject.is_created:
         task.recorder.tell(Created(step=task.recorder.step))
+
+
+def _write_config(task: Task) -> None:
+    text = render(task.subject.valid_spec, task.subject.address, _config_context(task.layout))
+    digest = sha256(text.encode()).hexdigest()
+    if config.write(task.layout, task.name, text, task.runner) or digest != task.subject.config_digest:
+        task.recorder.tell(ConfigWritten(step=task.recorder.step, digest=digest))
 
 
 def _config_context(layout: Layout) -> ConfigContext:
@@ -208,6 +232,29 @@ def execute(task: Task) -> None:
     task.lxc.attach(task.name, argv, uid=numbers[0], gid=numbers[1], timeout_s=EXECUTE_TIMEOUT_S)
 
 
+def repair(task: Task) -> None:
+    """Bring file, limits and mounts to what the definition says; what else runs with other settings needs a restart."""
+    _write_config(task)
+    look = task.look()
+    if look.state == State.STOPPED:
+        if not task.subject.is_mounted and rootfs.is_mounted(task.layout, task.name):
+            rootfs.unmount(task.layout, task.name, task.runner)
+    elif task.subject.is_in_effect:
+        _set_limits(task, look)
+    else:
+        task.recorder.note("the limits that are saved take effect with a restart")
+    task.recorder.tell(Repaired(step=task.recorder.step))
+
+
+def _set_limits(task: Task, look: Look) -> None:
+    limits = task.subject.valid_spec.limits
+    groups = metrics.groups_of(task.name, look.pid) if look.pid else None
+    live = live_limits.read(groups) if groups else None
+    if live is not None and (entries := drift.of_limits(limits, live)):
+        keys = [entry.key.removeprefix("limits.") for entry in entries]
+        live_limits.write(task.layout, task.name, limits, keys, task.runner, cgroup2=system.has_cgroup2())
+
+
 def mount(task: Task) -> None:
     """Mount the root filesystem of the stopped container."""
     _put_in_place(task)
@@ -247,6 +294,7 @@ ACTIONS: Final[Mapping[Action, Callable[[Task], None]]] = {
     Action.FREEZE: freeze,
     Action.UNFREEZE: unfreeze,
     Action.EXECUTE: execute,
+    Action.REPAIR: repair,
     Action.MOUNT: mount,
     Action.UNMOUNT: unmount,
     Action.DESTROY: destroy,

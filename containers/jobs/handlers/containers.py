@@ -31,12 +31,12 @@ from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Mount
 from containers.querysets import ContainerQuerySet
-from containers.services import containers, operations, specs, states, volumes
+from containers.services import containers, drift, operations, specs, states, volumes
 from containers.services.hosts import is_name
 from containers.services.plans import WHOLE_HOST
 
 # What needs a definition that is valid now; everything else must work on a broken one, too.
-NEEDS_SPEC = frozenset({Action.CREATE, Action.START, Action.EXECUTE, Action.MOUNT, Action.WAIT, Action.UNFREEZE})
+NEEDS_SPEC = frozenset({Action.CREATE, Action.START, Action.EXECUTE, Action.MOUNT, Action.REPAIR, Action.WAIT, Action.UNFREEZE})
 # Operations for which it matters whether what already runs is ready.
 NEEDS_READY = frozenset({Operation.START, Operation.AUTOSTART, Operation.RESTART, Operation.RESET})
 STARTS = frozenset({Action.START, Action.EXECUTE})
@@ -174,6 +174,9 @@ class ContainerHandler(Handler):
             revision=row.revision,
             digest=row.digest,
             stop_timeout_s=_stop_timeout_s(row),
+            config_digest=row.config_digest,
+            is_mounted=row.is_mounted,
+            is_in_effect=row.applied_digest == row.digest,
             volumes=self._volumes_to_remove(row),
         )
 
@@ -237,6 +240,14 @@ class ContainerHandler(Handler):
     def _(self, message: messages.Created) -> None:
         self._row(message).update(is_created=True)
         self._write_hosts()
+
+    @keep.register
+    def _(self, message: messages.ConfigWritten) -> None:
+        self._row(message).update(config_digest=message.digest)
+
+    @keep.register
+    def _(self, message: messages.Repaired) -> None:
+        drift.clear(self.job.host, self._subject_of(message).name)
 
     @keep.register
     def _(self, message: messages.VolumeMade) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import changes, levels, lists, machine, memory, starts, terminals
+from bench import changes, images, levels, lists, machine, memory, starts, terminals
 from bench.panel import Panel, running_panel
 from bench.report import Report, markdown
 
@@ -22,12 +22,13 @@ class Repetitions:
     pairs: int = 25
     runs: int = 5
     cycles: int = 10
+    imports: int = 5
     requests: int = 50
     keys: int = 200
     seconds: int = 5
 
 
-QUICK = Repetitions(keys=30, pairs=4, runs=1, cycles=2, requests=10, seconds=1)
+QUICK = Repetitions(keys=30, pairs=4, runs=1, cycles=2, imports=2, requests=10, seconds=1)
 
 Measurement = Callable[[Panel, Repetitions], Report]
 # In this order: memory is looked at after work, and the list fills the panel.
@@ -36,6 +37,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "levels": lambda panel, much: levels.measure(panel, runs=much.runs),
     "changes": lambda panel, much: changes.measure(panel, cycles=much.cycles),
     "terminals": lambda panel, much: terminals.measure(panel, keys=much.keys),
+    "images": lambda panel, much: images.measure(panel, imports=much.imports, starts=much.cycles),
     "memory": lambda panel, much: memory.measure(panel),
     "lists": lambda panel, much: lists.measure(panel, requests=much.requests, seconds=much.seconds),
 }

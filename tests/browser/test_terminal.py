@@ -127,7 +127,7 @@ def test_several_are_open_and_listed_and_one_is_ended_from_the_list(
     second = Window(session.page()).open()
     rows = page.get_by_role("table", name="Open terminals").get_by_role("row")
     expect(rows).to_have_count(3)
-    expect(rows.nth(1)).to_contain_text("admin127.0.0.1 · Web")
+    expect(rows.nth(1)).to_contain_text("127.0.0.1 · web")
     expect(rows.nth(1)).to_contain_text("Login shell")
     # The newest stands first.
     rows.nth(1).get_by_role("button", name="End").click()

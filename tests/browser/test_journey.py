@@ -160,6 +160,8 @@ PAGES = [
     "/jobs/",
     "/jobs/1/",
     "/layers/",
+    "/add-layer/",
+    "/add-layer/?from=debian",
     "/import/",
     "/dependencies/",
     "/dependencies/?operation=start&container=web",

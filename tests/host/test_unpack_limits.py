@@ -380,3 +380,29 @@ def snapshot(layout: Layout) -> list[object]:
         sorted(path.name for path in Path("/etc").iterdir()),
         (passwd.st_mtime_ns, passwd.st_nlink, passwd.st_mode),
     ]
+
+
+ARCHIVES = sorted((Path(__file__).parent / "archives").glob("*.tar.gz"))
+
+
+@pytest.mark.parametrize("path", ARCHIVES, ids=lambda path: path.name.partition(".")[0])
+def test_hostile_archives_are_refused_or_do_nothing(place: Layout, path: Path) -> None:
+    before = snapshot(place)
+    source = imports.open_source(path, [path.parent])
+    runner = Runner()
+    if path.name.startswith("refused"):
+        with pytest.raises(InvalidRequest) as caught:
+            layers.import_source(place, runner, source, NAME, idmap_base=IDMAP_BASE, idmap_size=IDMAP_SIZE)
+        assert "\n" not in caught.value.brief
+        assert "Traceback" not in caught.value.details
+    else:
+        layers.import_source(place, runner, source, NAME, idmap_base=IDMAP_BASE, idmap_size=IDMAP_SIZE)
+        top = place.layer(NAME)
+        assert {entry.lstat().st_uid for entry in (top, *top.rglob("*"))} <= set(range(IDMAP_BASE, IDMAP_BASE + IDMAP_SIZE))
+        assert not [entry for entry in (top, *top.rglob("*")) if "trusted.overlay.redirect" in attributes(entry)]
+        layers.remove(place, runner, NAME)
+    assert snapshot(place) == before
+
+
+def attributes(path: Path) -> list[str]:
+    return os.listxattr(path, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""Brings what LXC says of containers into their rows. Reads only: what is to be mended becomes a job.
+"""Brings what LXC says of containers into their rows. Changes no container: what is to be mended becomes a job.
 
 Events come from lxc-monitor; a full look at the start and every minute corrects what they missed.
 """

@@ -37,7 +37,7 @@ ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS and ope
 
 
 def concrete(path: str) -> str:
-    kinds = {"layers": "base", "images": "spare", "recipes": "dish", "repositories": "spare", "exports": "spare"}
+    kinds = {"layers": "spare", "images": "spare", "recipes": "dish", "repositories": "spare", "exports": "spare"}
     kind = kinds.get(path.split("/")[1], "web")
     return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk)).replace("{number}", "1")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,11 +65,10 @@ def own(*images: str, content: bytes = b"content") -> Iterator[Path]:
     try:
         yield directory
     finally:
-        for path in directory.iterdir():
-            path.unlink()
+        shutil.rmtree(directory)
         # Tests of jobs have it from their directories, once for the whole process.
-        if not was_there:
-            directory.rmdir()
+        if was_there:
+            directory.mkdir()
 
 
 def row(name: str = "team", *images: str, location: str = "https://images.example.org/a", **more: Any) -> Repository:

@@ -97,6 +97,8 @@ class Session:
         page.get_by_label("Password").fill(password or self.stack.password)
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("heading", name="Containers", level=1).wait_for()
+        # The page's scripts have run: keys and clicks are heard.
+        page.wait_for_load_state()
 
 
 @pytest.fixture

@@ -84,9 +84,11 @@ def test_a_new_size_reaches_the_program(box: Box, open_screen: Any) -> None:
 def test_control_keys_are_signals(box: Box, open_screen: Any) -> None:
     name = box.start()
     screen = open_screen(name, SHELL)
-    screen.type("sleep 4711; echo ended $((1+1))\n")
-    wait_until(lambda: screen.read() and "sleep 4711" in processes(box, name), "it sleeps")
+    screen.type("sleep 4713; echo ended $((1+1))\n")
+    wait_until(lambda: screen.read() and "sleep 4713" in processes(box, name), "it sleeps")
     screen.type("\x03")
+    # What is typed before the shell has its terminal back may be thrown away with the interrupted line.
+    wait_until(lambda: screen.read() and "sleep 4713" not in processes(box, name), "it is ended")
     screen.type("echo again $((2+2))\n")
     screen.expect("again 4")
 

@@ -85,7 +85,7 @@ def test_what_is_typed_runs_in_the_container_and_is_on_record(stack: Stack, web:
     assert (user, subject, about["ending"]) == ("admin", "web", "exited")
     assert about["seconds"] >= 0
     assert events(stack, "terminal.open")[-1] == ("admin", "web", {"terminal": terminal.number, "recorded": True})
-    wait_until(lambda: not list((stack.layout.run_dir / "terminals").iterdir()), "nothing is left of it")
+    wait_until(lambda: not list((stack.layout.run_dir / "terminals").glob(f"{terminal.number}.*")), "nothing is left of it")
 
 
 def test_command_and_user_are_as_asked(stack: Stack, web: str) -> None:

@@ -86,10 +86,13 @@ class Panel:
 
 @pytest.fixture
 def panel(host: Host, host_directories: Layout) -> Iterator[Panel]:
-    """A panel without containers; what a test leaves running is ended, and nothing may be left of it."""
+    """A panel without containers; what a test leaves running is ended, its layers go, and nothing else may be left."""
     Layer.objects.create(host=host, name=LAYER, is_available=True)
+    before = set(host_directories.layers.iterdir())
     yield Panel(host)
     lxc.remove_all(host_directories)
+    for path in set(host_directories.layers.iterdir()) - before:
+        lxc.run("rm", "-rf", str(path))
     assert lxc.leftovers(host_directories) == []
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -85,8 +87,8 @@ def host_name(name: str, default: str) -> str:
     return value
 
 
-def secret_key(file: Path) -> str:
-    """Read Django's secret key; root makes it when it is not there yet, nobody else does."""
+def secret(file: Path, make: Callable[[], str]) -> str:
+    """Read a secret; root makes it when it is not there yet, nobody else does."""
     try:
         return file.read_text()
     except FileNotFoundError:
@@ -95,16 +97,26 @@ def secret_key(file: Path) -> str:
     except OSError as error:
         raise ImproperlyConfigured(f"{file} cannot be read: {error.strerror}") from error
     try:
-        return _make_secret_key(file)
+        return _make_secret(file, make())
     except OSError as error:
         raise ImproperlyConfigured(f"{error.filename or file} cannot be made: {error.strerror}") from error
 
 
-def _make_secret_key(file: Path) -> str:
+def secret_key() -> str:
+    """Return a new key as Django signs with."""
+    return secrets.token_urlsafe(48)
+
+
+def vault_key() -> str:
+    """Return a new key as Fernet takes it: 32 random bytes in URL-safe base64."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def _make_secret(file: Path, content: str) -> str:
     file.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f"{file.name}.")
     with os.fdopen(descriptor, "w") as stream:
-        stream.write(secrets.token_urlsafe(48))
+        stream.write(content)
     try:
         # link, not rename: of two processes that start together, both must end up with one key.
         os.link(temporary, file)

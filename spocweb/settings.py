@@ -45,7 +45,10 @@ IMPORT_DIRS = env.paths("SPOCWEB_IMPORT_DIRS", "/srv:/tmp:/var/tmp:/mnt:/media:/
 
 # Django
 
-SECRET_KEY = env.secret_key(DATA_DIR / "secret.key")
+SECRET_KEY = env.secret(DATA_DIR / "secret.key", env.secret_key)
+# What secrets in the database are sealed with (services.vault), read there when it is needed.
+VAULT_FILE = DATA_DIR / "vault.keys"
+env.secret(VAULT_FILE, env.vault_key)
 DEBUG = env.boolean("SPOCWEB_DEBUG", default=False)
 ALLOWED_HOSTS = env.text("SPOCWEB_ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST},{BIND.rpartition(':')[0]}").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in env.text("SPOCWEB_TRUSTED_ORIGINS", "").split(",") if origin]

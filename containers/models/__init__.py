@@ -8,6 +8,7 @@ from containers.models.host import Host
 from containers.models.image import Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
 from containers.models.job import Command, Job, JobContainer, Line, Step
 from containers.models.metrics import Sample
+from containers.models.sealed import SealedTextField
 from containers.models.terminal import TerminalSession
 from containers.models.ticket import Ticket
 from containers.models.token import ApiToken
@@ -34,6 +35,7 @@ __all__ = [
     "Repository",
     "Revision",
     "Sample",
+    "SealedTextField",
     "Step",
     "TerminalSession",
     "Ticket",

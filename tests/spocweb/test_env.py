@@ -77,9 +77,9 @@ def test_a_wrong_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, read:
 
 def test_the_secret_key_is_made_once(tmp_path: Path) -> None:
     file = tmp_path / "data" / "secret.key"
-    key = env.secret_key(file)
+    key = env.secret(file, env.secret_key)
     assert len(key) >= 50
-    assert env.secret_key(file) == key
+    assert env.secret(file, env.secret_key) == key
     assert file.stat().st_mode & 0o777 == 0o600
     assert list(file.parent.iterdir()) == [file]
 
@@ -90,7 +90,7 @@ def test_processes_that_start_together_end_up_with_one_key(tmp_path: Path) -> No
 
     def read() -> None:
         start.wait()
-        keys.append(env.secret_key(tmp_path / "secret.key"))
+        keys.append(env.secret(tmp_path / "secret.key", env.secret_key))
 
     threads = [threading.Thread(target=read) for _ in range(8)]
     for thread in threads:
@@ -105,4 +105,4 @@ def test_processes_that_start_together_end_up_with_one_key(tmp_path: Path) -> No
 def test_a_place_that_cannot_be_a_directory_is_one_line(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ImproperlyConfigured, match="Not a directory"):
-        env.secret_key(tmp_path / place)
+        env.secret(tmp_path / place, env.secret_key)

@@ -46,6 +46,7 @@ class Command(BaseCommand):
         directories.ensure_layout(layout(), web_gid=self.gid, idmap_base=settings.IDMAP_BASE)
         idmap.ensure(settings.IDMAP_BASE, settings.IDMAP_SIZE, Runner())
         stack.share_file(settings.DATA_DIR / "secret.key", gid=self.gid)
+        stack.share_file(settings.VAULT_FILE, gid=self.gid)
         stack.ensure_private_directory(settings.RUN_DIR / "redis", uid=self.uid, gid=self.gid)
         self.prepare_database()
 

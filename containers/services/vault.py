@@ -1,0 +1,86 @@
+"""Secrets that the database holds sealed: a copy of it alone gives nothing away.
+
+Fernet (AES-128-CBC with HMAC-SHA256, github.com/fernet/spec) with the keys in `settings.VAULT_FILE`, one a line, newest first,
+which root writes and the web process may read. The file is read at each use: a rotation needs no restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from django.apps import apps
+from django.conf import settings
+from django.db import models, transaction
+
+from containers.errors import HostError
+from containers.models import SealedTextField
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+_CHUNK: Final = 200
+
+
+def seal(text: str) -> str:
+    """Return `text` so that it can be stored, in ASCII, some 4/3 as long and 100 characters; sealing twice gives two texts."""
+    return _box().encrypt(text.encode()).decode()
+
+
+def open(sealed: str) -> str:  # noqa: A001  the word of the field; said as `vault.open`
+    """Return what was sealed. Raises HostError for what was changed or was sealed with a key that is not there (any more)."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return _box().decrypt(sealed.encode()).decode()
+    except (InvalidToken, UnicodeError):
+        raise HostError(
+            "A secret in the database cannot be opened: it was changed, or its key is missing",
+            resolution=f"Bring {settings.VAULT_FILE} back from the backup that the database is from",
+        ) from None
+
+
+def keys() -> list[str]:
+    """Return the keys, newest first. Raises HostError."""
+    try:
+        return [line for line in settings.VAULT_FILE.read_text(encoding="ascii").splitlines() if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostError(f"{settings.VAULT_FILE} cannot be read: {error}") from error
+
+
+def reseal() -> int:
+    """Seal everything that a SealedTextField holds with the newest key; return how many. Safe to repeat."""
+    return sum(_reseal(model, field.attname) for model in apps.get_models() for field in _sealed(model))
+
+
+def _sealed(model: type[models.Model]) -> Iterator[SealedTextField]:
+    return (field for field in model._meta.concrete_fields if isinstance(field, SealedTextField))
+
+
+def _reseal(model: type[Any], column: str) -> int:
+    rows = model.objects.exclude(**{column: ""}).order_by("pk")
+    count = 0
+    for key in rows.values_list("pk", flat=True).iterator(_CHUNK):
+        with transaction.atomic():
+            # Locked where the database can: what somebody saves meanwhile stays.
+            row = model.objects.select_for_update().filter(pk=key).values_list(column, flat=True).first()
+            if row:
+                model.objects.filter(pk=key).update(**{column: _box().rotate(row.encode()).decode()})
+                count += 1
+    return count
+
+
+def _box() -> MultiFernet:
+    return _box_of(tuple(keys()))
+
+
+@lru_cache(maxsize=2)
+def _box_of(known: tuple[str, ...]) -> MultiFernet:
+    # Loaded when there is a secret: many processes never see one.
+    from cryptography.fernet import Fernet, MultiFernet
+
+    try:
+        return MultiFernet([Fernet(key) for key in known])
+    except ValueError as error:
+        raise HostError(f"{settings.VAULT_FILE} holds what is no key: {error}") from error

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 MAX_OPTIONS: Final = 4095
+# Nothing is half in one layer and half in another.
+WHOLE: Final = "redirect_dir=nofollow,metacopy=off"
 
 
 def options(container: str, layers: Sequence[str], *, build: bool = False) -> str:
@@ -17,7 +19,7 @@ def options(container: str, layers: Sequence[str], *, build: bool = False) -> st
     lower, upper = (layers[:-1], layers[-1]) if build else (layers, f"../containers/{container}/ephemeral")
     if not lower:
         return ""
-    return f"lowerdir={':'.join(reversed(lower))},upperdir={upper},workdir=../containers/{container}/olwork"
+    return f"{WHOLE},lowerdir={':'.join(reversed(lower))},upperdir={upper},workdir=../containers/{container}/olwork"
 
 
 def check(container: str, layers: Sequence[str], *, build: bool = False) -> None:

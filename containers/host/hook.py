@@ -24,6 +24,9 @@ MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 # The kernel copies one page of mount options, and its last byte ends the text.
 MAX_OPTIONS = 4095
+# What a kernel may have on by default: directories and files that are half in one layer and half in another, by attributes that
+# a layer could bring along (Documentation/filesystems/overlayfs.rst, redirect_dir and metacopy; both known since Linux 4.19).
+WHOLE = "redirect_dir=nofollow,metacopy=off"
 # Of an overlay (fs/overlayfs, OVL_MAX_STACK).
 MAX_LOWER = 500
 
@@ -34,6 +37,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 class HookError(Exception):
     """Why the root filesystem cannot be mounted or unmounted: one sentence."""
+
+
+class UnknownOption(HookError):  # noqa: N818 - the kernel's word for it, among others
+    """The kernel calls the arguments of a mount invalid."""
 
 
 def pre_start(data: str, name: str, layers: list[str], volumes: list[str], *, build: bool) -> None:
@@ -119,12 +126,16 @@ def mount_overlay(data: str, name: str, lower: list[str], upper: str) -> None:
             " use fewer layers or shorter names"
         )
     os.chdir(f"{data}/layers")
-    _mount("overlay", f"{data}/containers/{name}/rootfs", "overlay", 0, options)
+    try:
+        _mount("overlay", f"{data}/containers/{name}/rootfs", "overlay", 0, options)
+    except UnknownOption:
+        # An older kernel has nothing of this that could be switched off.
+        _mount("overlay", f"{data}/containers/{name}/rootfs", "overlay", 0, options.removeprefix(f"{WHOLE},"))
 
 
 def overlay_options(name: str, lower: list[str], upper: str) -> str:
     """Return what mount is told: the leftmost is the topmost, all relative to the layers, because they share one page."""
-    return f"lowerdir={':'.join(reversed(lower))},upperdir={upper},workdir=../containers/{name}/olwork"
+    return f"{WHOLE},lowerdir={':'.join(reversed(lower))},upperdir={upper},workdir=../containers/{name}/olwork"
 
 
 def mount_bind(source: str, target: str) -> None:
@@ -138,7 +149,9 @@ def _mount(source: str, target: str, kind: str, flags: int, options: str) -> Non
     # A device file that a layer brings along must not be one on the host.
     flags |= MS_NODEV
     if _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()):
-        raise HookError(f"mounting the root filesystem failed: {os.strerror(ctypes.get_errno())}")
+        number = ctypes.get_errno()
+        kind_of_error = UnknownOption if number == errno.EINVAL else HookError
+        raise kind_of_error(f"mounting the root filesystem failed: {os.strerror(number)}")
 
 
 def unmount(path: str) -> None:

@@ -28,7 +28,7 @@ def test_the_options_are_counted_as_the_hook_writes_them(name: str, layers: list
 def test_both_know_the_same_limits() -> None:
     from containers.domain.definition import MAX_LAYERS
 
-    assert (overlay.MAX_OPTIONS, MAX_LAYERS) == (hook.MAX_OPTIONS, hook.MAX_LOWER)
+    assert (overlay.MAX_OPTIONS, overlay.WHOLE, MAX_LAYERS) == (hook.MAX_OPTIONS, hook.WHOLE, hook.MAX_LOWER)
 
 
 def filled(count: int) -> list[str]:

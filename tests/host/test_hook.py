@@ -53,6 +53,39 @@ def test_layers_are_stacked_the_last_on_top(place: Layout) -> None:
     assert (place.ephemeral(NAME) / "new").exists()
 
 
+def test_what_is_in_a_layer_is_whole_and_points_to_nothing_in_others(place: Layout) -> None:
+    """Whatever the kernel's defaults are, and whatever attributes a layer brings along."""
+    elsewhere = place.layer("top") / "elsewhere"
+    elsewhere.mkdir()
+    os.setxattr(elsewhere, "trusted.overlay.redirect", b"/etc")
+    assert run(place, "pre-start", "low", "top").returncode == 0
+    rootfs = place.rootfs(NAME)
+    with pytest.raises(OSError, match="cross-device"):
+        (rootfs / "etc").rename(rootfs / "moved")
+    seen = [path.name for path in elsewhere_in(rootfs)]
+    assert "low" not in seen
+    (rootfs / "who").chmod(0o600)
+    upper = place.ephemeral(NAME) / "who"
+    assert upper.read_text() == "top"
+    assert "trusted.overlay.metacopy" not in os.listxattr(upper)
+
+
+def elsewhere_in(rootfs: Path) -> list[Path]:
+    """What a redirected directory shows; the kernel may refuse it as a whole."""
+    try:
+        return list((rootfs / "elsewhere").iterdir())
+    except OSError:
+        return []
+
+
+def test_a_kernel_that_knows_no_such_options_mounts_without(place: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    # It changes its directory.
+    monkeypatch.chdir(place.data_dir)
+    monkeypatch.setattr(hook, "WHOLE", "not_known_to_any_kernel=1")
+    hook.pre_start(str(place.data_dir), NAME, ["low", "top"], [], build=False)
+    assert (place.rootfs(NAME) / "who").read_text() == "top"
+
+
 def test_the_kernel_takes_as_many_layers_as_we_say_and_no_more(place: Layout) -> None:
     """The limits of fs/overlayfs, asked of the kernel that runs here: the page of options, and the number."""
     room = hook.MAX_OPTIONS - len(hook.overlay_options(NAME, ["low"], f"../containers/{NAME}/ephemeral"))

@@ -76,11 +76,13 @@ class FileQuery(Schema):
     path: QueryText
 
 
-def _rows() -> QuerySet[Recipe]:
+def recipe_rows() -> QuerySet[Recipe]:
+    """Return the recipes with what `exported` looks at."""
     return hosts.recipes().select_related("host").prefetch_related(outlines.with_files())
 
 
-def _exports(rows: Collection[Recipe]) -> list[dict[str, Any]]:
+def exported(rows: Collection[Recipe]) -> list[dict[str, Any]]:
+    """Return recipes in the API's form."""
     return [_export(standing) for standing in outlines.standings(rows)]
 
 
@@ -99,13 +101,13 @@ def _export(standing: Standing) -> dict[str, Any]:
 
 
 def _show(name: str) -> dict[str, Any]:
-    return _exports([hosts.get_recipe(name, _rows())])[0]
+    return exported([hosts.get_recipe(name, recipe_rows())])[0]
 
 
 @router.get("/recipes/", auth=VIEW, response={200: schemas.RecipePage, **ERRORS})
 def list_recipes(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
     """List recipes by name, each with the image that was built from it last and whether it is still what it comes to."""
-    return paginate_together(request, _rows(), filters.page, _exports)
+    return paginate_together(request, recipe_rows(), filters.page, exported)
 
 
 @router.post("/recipes/", auth=OPERATE, response={201: schemas.RecipeOut, **ERRORS})
@@ -162,5 +164,5 @@ def delete_recipe_file(request: ApiRequest, name: str, query: Query[FileQuery]) 
 def build_recipe(request: ApiRequest, name: str, payload: BuildIn | None = None) -> HttpResponse:
     """Build the image; what was built from the same already is not built again, unless forced."""
     given = payload or BuildIn()
-    recipe = hosts.get_recipe(name, _rows())
+    recipe = hosts.get_recipe(name, recipe_rows())
     return accepted(recipes.request_build(actor_of(request), recipe, given.version, force=given.force))

@@ -1,21 +1,56 @@
-"""The files that a recipe copies, read from beside it: no link is followed, so nothing from elsewhere gets into an image."""
+"""Recipes in files, and the files that they copy, from beside them: no link is followed, nothing from elsewhere gets in."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from django.core.management.base import CommandError
+
 from containers.domain.instructions import Copy, Recipe
-from containers.domain.recipe import MAX_FILES
-from containers.errors import InvalidRequest
+from containers.domain.recipe import MAX_FILES, parse
+from containers.errors import InvalidRequest, SpocError
 from containers.services.recipes import MAX_FILE_BYTES, FileContent
 
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ANY: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def recipe(file: str) -> tuple[str, dict[str, FileContent]]:
+    """Return the text of a recipe in a file, or of `-` on standard input, and the files that it copies from beside it.
+
+    Raises CommandError where it cannot be read, InvalidRequest with every line that is wrong, and what `read` raises.
+    """
+    text = _text(file)
+    return text, read(Path(file).parent if file != "-" else Path(), parse(text))
+
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Tell what the block refuses line by line, after `what`, as CommandError."""
+    try:
+        yield
+    except InvalidRequest as error:
+        lines = [f"{item.field}: {item.message}" if item.field else item.message for item in error.errors] or [error.brief]
+        raise CommandError("\n".join([what, *lines])) from error
+    except SpocError as error:
+        raise CommandError(str(error)) from error
+
+
+def _text(file: str) -> str:
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return content.decode()
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file} is not text in UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def read(directory: Path, recipe: Recipe) -> dict[str, FileContent]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from containers.domain.frames import Frame
 from containers.domain.tree import Listing, Preview, Summary, path_bytes, path_text
-from containers.errors import Conflict, Forbidden
+from containers.errors import Conflict, Forbidden, SpocError
 from containers.models import Container, Image, Layer
 from containers.services import looking, tickets
 from containers.services.actor import Actor
@@ -69,8 +69,25 @@ def below(layer: Layer) -> Below:
 
 def listing(actor: Actor, subject: Subject, path: str, *, page: int = 1) -> Listing:
     """Return one page of a directory. Raises Forbidden, InvalidRequest, NotFound, HostError if root does not answer."""
-    given = {"path": path, "offset": (page - 1) * PAGE_SIZE, "limit": PAGE_SIZE}
-    return Listing.model_validate_json(_ask(actor, "tree", subject, given))
+    return Listing.model_validate_json(_ask(actor, "tree", subject, _page(path, page)))
+
+
+def overview(actor: Actor, subject: Subject, path: str, *, page: int = 1) -> tuple[Summary | None, Listing | SpocError]:
+    """Return size and changes of the whole tree, and one page of a directory, in one session; or why there is none."""
+    received = b""
+    try:
+        with _open(actor, "tree", subject, {"ask": "both", **_page(path, page)}) as session:
+            for frame in session:
+                received += frame.payload
+    except SpocError as error:
+        summary = received.partition(b"\n")[0]
+        return Summary.model_validate_json(summary) if summary else None, error
+    summary, listing = received.splitlines()
+    return Summary.model_validate_json(summary), Listing.model_validate_json(listing)
+
+
+def _page(path: str, page: int) -> dict[str, Any]:
+    return {"path": path, "offset": (page - 1) * PAGE_SIZE, "limit": PAGE_SIZE}
 
 
 def summary(actor: Actor, subject: Subject) -> Summary:

@@ -12,7 +12,7 @@ from containers.domain import reference
 from containers.domain.image import ImageRef
 from containers.domain.states import Operation
 from containers.models import Job
-from containers.services import access, audit, hosts, inputs, layers
+from containers.services import access, audit, hosts, inputs, layers, uploads
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -41,12 +41,8 @@ def request_import(
 def request_import_of(actor: Actor, image: str, upload: UploadedFile[Any], *, pick: str | None = None) -> Job:
     """Keep an uploaded file and queue its import; where that is refused, nothing of it stays."""
     access.require(actor, "operate")
-    stored = layers.store_upload(upload)
-    try:
+    with uploads.kept(upload) as stored:
         return request_import(actor, image, upload=stored, pick=pick)
-    except BaseException:
-        layers.discard_upload(stored)
-        raise
 
 
 def request_pull(actor: Actor, ref: str, *, image: str | None = None) -> Job:
@@ -59,7 +55,7 @@ def request_pull(actor: Actor, ref: str, *, image: str | None = None) -> Job:
 
 def repeat_import(actor: Actor, job: Job) -> Job:
     """Queue once more the import that `job` was. Raises Conflict when the uploaded file is gone."""
-    layers.check_upload(job)
+    uploads.check(job)
     (image,) = job.targets
     given = {key: job.inputs.get(key) for key in ("path", "upload", "pick")}
     return request_import(actor, image, retry_of=job, **given)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -18,7 +16,7 @@ from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Container, Host, Image, ImageLayer, Job, Layer, LayerUse
-from containers.services import access, audit, hosts, inputs
+from containers.services import access, audit, hosts, inputs, uploads
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -79,17 +77,13 @@ def _announce(
 def request_import_of(actor: Actor, name: str, upload: UploadedFile[Any]) -> Job:
     """Keep an uploaded archive and queue its import; where that is refused, nothing of it stays."""
     access.require(actor, "operate")
-    stored = store_upload(upload)
-    try:
+    with uploads.kept(upload) as stored:
         return request_import(actor, name, upload=stored)
-    except BaseException:
-        discard_upload(stored)
-        raise
 
 
 def repeat_import(actor: Actor, job: Job) -> Job:
     """Queue once more the import that `job` was. Raises Conflict when the uploaded file is gone: every import removes it."""
-    check_upload(job)
+    uploads.check(job)
     (name,) = job.targets
     return request_import(actor, name, path=job.inputs.get("path"), upload=job.inputs.get("upload"), retry_of=job)
 
@@ -98,13 +92,6 @@ def repeat_bootstrap(actor: Actor, job: Job) -> Job:
     """Queue once more the making of the base system that `job` was."""
     (name,) = job.targets
     return request_bootstrap(actor, name, job.inputs, retry_of=job)
-
-
-def check_upload(job: Job) -> None:
-    """Raise Conflict when a job was about an uploaded file that is gone."""
-    upload = job.inputs.get("upload")
-    if upload and not upload_path(str(upload)).is_file():
-        raise Conflict("The uploaded archive is gone", resolution="Upload it again.")
 
 
 def request_commit(
@@ -179,30 +166,6 @@ def forget_unused(host: Host, names: Collection[str], *, mounted: Mapping[str, l
     kept = {row.name: kept[row.name] for row in rows if kept[row.name] or not row.is_available}
     Layer.objects.filter(pk__in=[row.pk for row in rows if row.name not in kept]).delete()
     return kept | {name: mounted[name] for name in names if name in mounted and name not in kept}
-
-
-def store_upload(upload: UploadedFile[Any]) -> str:
-    """Keep an uploaded archive for the worker, under a generated name that is returned; nothing of its own name stays."""
-    name = secrets.token_hex(16)
-    target = upload_path(name)
-    if isinstance(upload, TemporaryUploadedFile):
-        # It lies in the same directory already: no second copy of what may be gigabytes.
-        Path(upload.temporary_file_path()).rename(target)
-        return name
-    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, settings.FILE_UPLOAD_PERMISSIONS), "wb") as stream:
-        for chunk in upload.chunks():
-            stream.write(chunk)
-    return name
-
-
-def discard_upload(name: str) -> None:
-    """Remove a stored upload for which no job could be queued; one that is gone is fine."""
-    upload_path(name).unlink(missing_ok=True)
-
-
-def upload_path(name: str) -> Path:
-    """Return where the worker finds a stored upload."""
-    return Path(settings.MEDIA_ROOT) / name
 
 
 def _check_name(name: str) -> None:

@@ -48,9 +48,9 @@ class LookInputs(Inputs):
 
 
 class TreeInputs(LookInputs):
-    """Names and changes: those of one directory, or in numbers those of the whole tree."""
+    """Names and changes: those of one directory, in numbers those of the whole tree, or both, the numbers first."""
 
-    ask: Literal["list", "summary"] = "list"
+    ask: Literal["list", "summary", "both"] = "list"
     offset: Annotated[int, Field(ge=0, le=10**9)] = 0
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT)] = PAGE_SIZE
 

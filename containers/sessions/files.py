@@ -24,21 +24,21 @@ _CHUNK: Final = 1 << 18
 
 
 def look(order: Order, connection: Connection) -> None:
-    """Send one directory, or the whole tree in numbers, as JSON."""
+    """Send the whole tree in numbers, one directory, or both, as lines of JSON."""
     asked = cast("TreeInputs", order.arguments)
-    with _open(order.subject, asked) as tree:
-        if asked.ask == "summary":
-            answer = tree.summary().model_dump_json()
-        else:
-            answer = tree.listing(path_bytes(asked.path), offset=asked.offset, limit=asked.limit).model_dump_json()
-    connection.send(answer.encode())
+    with open_tree(order.subject, asked) as tree:
+        if asked.ask != "list":
+            connection.send(f"{tree.summary().model_dump_json()}\n".encode())
+        if asked.ask != "summary":
+            listing = tree.listing(path_bytes(asked.path), offset=asked.offset, limit=asked.limit)
+            connection.send(f"{listing.model_dump_json()}\n".encode())
 
 
 def read(order: Order, connection: Connection) -> None:
     """Send the beginning of a file as JSON, or its name and size and then all that is in it."""
     asked = cast("FileInputs", order.arguments)
     path = path_bytes(asked.path)
-    with _open(order.subject, asked) as tree:
+    with open_tree(order.subject, asked) as tree:
         if asked.ask == "preview":
             connection.send(tree.preview(path).model_dump_json().encode())
             return
@@ -63,7 +63,8 @@ def _send(file: int, size: int, connection: Connection) -> None:
         raise Conflict("The file became shorter while it was read")
 
 
-def _open(subject: str, asked: LookInputs) -> Tree:
+def open_tree(subject: str, asked: LookInputs) -> Tree:
+    """Open what a subject has of files. Raises NotFound, Conflict where a container has no ephemeral layer."""
     layout = _layout()
     idmap = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
     found = looking.find(subject)

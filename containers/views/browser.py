@@ -105,19 +105,23 @@ class Browser:
         return min(max(int(text), 1), 10**6) if text.isascii() and text.isdigit() and len(text) < 8 else 1
 
     @cached_property
-    def _found(self) -> Listing | SpocError:
+    def _found(self) -> tuple[Summary | None, Listing | SpocError]:
+        """Numbers of the whole tree for a container, which changes; one directory, or why it cannot be shown."""
+        actor = actor_of(self._request)
+        if isinstance(self.subject, Container):
+            return files.overview(actor, self.subject, self.path, page=self.number)
         try:
-            return files.listing(actor_of(self._request), self.subject, self.path, page=self.number)
+            return None, files.listing(actor, self.subject, self.path, page=self.number)
         except SpocError as error:
-            return error
+            return None, error
 
     @property
     def listing(self) -> Listing | None:
-        return self._found if isinstance(self._found, Listing) else None
+        return self._found[1] if isinstance(self._found[1], Listing) else None
 
     @property
     def error(self) -> SpocError | None:
-        return self._found if isinstance(self._found, SpocError) else None
+        return self._found[1] if isinstance(self._found[1], SpocError) else None
 
     @property
     def status(self) -> int:
@@ -166,13 +170,10 @@ class Browser:
     def _page(self, number: int) -> str:
         return f"{self.url}?{urlencode({'path': self.path, 'page': number})}"
 
-    @cached_property
+    @property
     def summary(self) -> Summary | None:
-        """The whole tree in numbers; None where it cannot be looked at."""
-        try:
-            return files.summary(actor_of(self._request), self.subject)
-        except SpocError:
-            return None
+        """What a container has written, in numbers; None where it cannot be looked at."""
+        return self._found[0]
 
     def preview(self) -> Preview:
         """Return the beginning of the file at the path. Raises SpocError."""

@@ -48,6 +48,18 @@ def test_a_layer_is_compared_with_what_lies_below_it_in_an_image(layers: Path, v
     assert files.summary(actor, get("top")).counts.model_dump() == {"added": 1, "changed": 1, "removed": 0, "complete": True}
 
 
+def test_numbers_and_names_come_together(layers: Path, viewer: User) -> None:
+    actor = rows.actor(viewer)
+    both = files.overview(actor, get("top"), "etc")
+    assert both == (files.summary(actor, get("top")), files.listing(actor, get("top"), "etc"))
+    summary, error = files.overview(actor, get("top"), "none")
+    assert summary == both[0]
+    assert isinstance(error, NotFound)
+    summary, error = files.overview(actor, rows.layer("gone"), "")
+    assert summary is None
+    assert isinstance(error, NotFound)
+
+
 def test_or_else_in_a_container(layers: Path) -> None:
     rows.layer("other")
     row = rows.container("web", layers=("base", "top", "other"))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from django.core.management.base import CommandError
 
 from containers.domain.image import ImageRef
+from containers.management import saving
 from containers.management.following import FollowingCommand, root_actor
 from containers.services import exported, hosts
+
+_CHUNK: Final = 1 << 20
 
 
 class Command(FollowingCommand):
@@ -32,12 +36,6 @@ class Command(FollowingCommand):
     def copy(self, ref: ImageRef, to: Path) -> None:
         """Copy the exported file; a copy that breaks off does not stay."""
         _, source = exported.open_file(ref)
-        try:
-            with source, to.open("xb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
-        except FileExistsError as error:
-            raise CommandError(f"{to} exists already") from error
-        except OSError as error:
-            to.unlink(missing_ok=True)
-            raise CommandError(f"{to}: {error.strerror}") from error
+        with source:
+            saving.save(iter(partial(source.read, _CHUNK), b""), to)
         self.stdout.write(f"written to {to}")

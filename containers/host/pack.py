@@ -9,6 +9,7 @@ and length of the stream, `digest` and `size` those of the blob. One line on std
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from typing import Final
+from typing import Final, Self
 
 from containers.domain import amounts
 from containers.host.hook import OPEN_DIRECTORY
@@ -33,7 +34,7 @@ _ARCHIVE: Final = 0
 
 
 class Compressor:
-    """Hashes what is written to it and hands it on to the program that compresses."""
+    """Hashes what is written to it and hands it on to the program that compresses, which does not outlive the block."""
 
     def __init__(self, target: int) -> None:
         self.digest = Digest()
@@ -43,6 +44,16 @@ class Compressor:
         self._process.stdin.close()
         # Begins with a look.
         self._unlooked = _LOOK_EVERY
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # It would go on writing the archive that the block has given up.
+        with contextlib.suppress(BrokenPipeError):
+            self._input.close()
+        self._process.kill()
+        self._process.wait()
 
     def write(self, data: bytes, /) -> None:
         """Take the next bytes of the stream."""
@@ -74,9 +85,9 @@ def append(top: int, shift: int, size: int) -> dict[str, object]:
     """Append the layer that an open directory is; return what is printed."""
     header_at = os.lseek(_ARCHIVE, 0, os.SEEK_CUR)
     begin = os.lseek(_ARCHIVE, tarfile.BLOCKSIZE, os.SEEK_CUR)
-    compressor = Compressor(_ARCHIVE)
-    Tarball(compressor, shift, size).write(top)
-    compressor.finish()
+    with Compressor(_ARCHIVE) as compressor:
+        Tarball(compressor, shift, size).write(top)
+        compressor.finish()
     length = os.lseek(_ARCHIVE, 0, os.SEEK_END) - begin
     digest = digest_of(begin, length)
     os.pwrite(_ARCHIVE, header(f"blobs/sha256/{digest}", length), header_at)

@@ -20,6 +20,7 @@ from containers.errors import HostError, Untrusted
 from containers.host import archives, repository
 from containers.host.archives import Content, Writer
 from containers.host.command import Runner
+from containers.host.pack import Compressor
 from tests.support.box import IDMAP_BASE, IDMAP_SIZE, LAYER
 
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -46,6 +47,17 @@ def test_a_disk_that_is_nearly_full_ends_it_and_nothing_stays(layout: Layout, ba
     with pytest.raises(HostError, match=f"layer {LAYER} cannot be exported: the disk is nearly full"):
         write(layout, base_layer)
     assert [path.name for path in small.iterdir()] == ["other"]
+
+
+def test_the_compressor_does_not_outlive_what_went_wrong(tmp_path: Path) -> None:
+    with (
+        (tmp_path / "archive").open("wb") as archive,
+        pytest.raises(ZeroDivisionError),
+        Compressor(archive.fileno()) as compressor,
+    ):
+        compressor.write(bytes(2 << 20))
+        raise ZeroDivisionError
+    assert compressor._process.returncode is not None
 
 
 def test_a_layer_that_is_there_twice_is_written_once(layout: Layout, base_layer: str) -> None:

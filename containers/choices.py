@@ -148,6 +148,83 @@ class Cancel(TextChoices):
     NOW = "now", _("Now")
 
 
+class EventKind(TextChoices):
+    """What the audit trail records: a closed list. Writes, not reads, but for what leaves the panel."""
+
+    # Accounts
+    SIGN_IN = "sign-in", _("Signed in")
+    SIGN_IN_FAIL = "sign-in.fail", _("Sign-in refused")
+    SIGN_OUT = "sign-out", _("Signed out")
+    SIGN_IN_CONFIRM = "sign-in.confirm", _("Confirmed again who it is")
+    PERMISSION_REFUSE = "permission.refuse", _("Refused for lack of a right")
+    USER_CREATE = "user.create", _("Account made")
+    USER_UPDATE = "user.update", _("Account changed")
+    USER_REMOVE = "user.remove", _("Account removed")
+    PASSWORD_CHANGE = "password.change", _("Password changed")  # noqa: S105
+    FACTOR_ADD = "factor.add", _("Second factor added")
+    FACTOR_REMOVE = "factor.remove", _("Second factor removed")
+    SESSION_END = "session.end", _("Session ended")
+    ROLE_GRANT = "role.grant", _("Role or right given")
+    ROLE_REVOKE = "role.revoke", _("Role or right taken away")
+    TOKEN_CREATE = "token.create", _("Token made")  # noqa: S105
+    TOKEN_REVOKE = "token.revoke", _("Token taken back")  # noqa: S105
+    SETTING_CHANGE = "setting.change", _("Setting changed")
+
+    # Containers
+    CONTAINER_CREATE = "container.create", _("Container defined")
+    CONTAINER_UPDATE = "container.update", _("Definition changed")
+    CONTAINER_REMOVE = "container.remove", _("Container removed")
+    DRIFT_IGNORE = "drift.ignore", _("Difference accepted")
+    DEFINITIONS_EXPORT = "definitions.export", _("Definitions exported")
+    DEMO_CREATE = "demo.create", _("Demo asked for")
+
+    # Jobs and sessions
+    JOB_QUEUE = "job.queue", _("Job asked for")
+    JOB_CANCEL = "job.cancel", _("Cancel asked for")
+    JOB_END = "job.end", _("Job ended")
+    JOB_SWEEP = "job.sweep", _("Output of a job removed")
+    JOB_EXPORT = "job.export", _("Support file taken")
+    QUEUE_REFUSE = "queue.refuse", _("Queue entry refused")
+    TERMINAL_OPEN = "terminal.open", _("Terminal opened")
+    TERMINAL_END = "terminal.end", _("End of a terminal asked for")
+    TERMINAL_CLOSE = "terminal.close", _("Terminal closed")
+    TICKET_REFUSE = "ticket.refuse", _("Session refused")
+
+    # Images, layers, volumes
+    IMAGE_BUILD = "image.build", _("Image build asked for")
+    IMAGE_IMPORT = "image.import", _("Image import asked for")
+    IMAGE_PULL = "image.pull", _("Image pull asked for")
+    IMAGE_FETCH = "image.fetch", _("Image fetch asked for")
+    IMAGE_EXPORT = "image.export", _("Image export asked for")
+    IMAGE_REMOVE = "image.remove", _("Image removal asked for")
+    EXPORT_REMOVE = "export.remove", _("Removal of an export asked for")
+    LAYER_IMPORT = "layer.import", _("Layer import asked for")
+    LAYER_BOOTSTRAP = "layer.bootstrap", _("Base system asked for")
+    LAYER_COMMIT = "layer.commit", _("Keeping changes asked for")
+    LAYER_REMOVE = "layer.remove", _("Layer removal asked for")
+    RECIPE_CREATE = "recipe.create", _("Recipe made")
+    RECIPE_UPDATE = "recipe.update", _("Recipe changed")
+    RECIPE_DELETE = "recipe.delete", _("Recipe removed")
+    RECIPE_FILE = "recipe.file", _("File of a recipe changed")
+    REPOSITORY_ADD = "repository.add", _("Repository added")
+    REPOSITORY_REMOVE = "repository.remove", _("Repository removed")
+    VOLUME_REMOVE = "volume.remove", _("Volume removal asked for")
+    CLEAN_UP = "clean-up", _("Clean-up asked for")
+
+    # The trail itself
+    AUDIT_BEGIN = "audit.begin", _("Chain begun")
+    AUDIT_SWEEP = "audit.sweep", _("Old events removed")
+    AUDIT_EXPORT = "audit.export", _("Audit trail exported")
+    AUDIT_BROKEN = "audit.broken", _("Chain found broken")
+    VIEW_SAVE = "view.save", _("View saved")
+    VIEW_REMOVE = "view.remove", _("Saved view removed")
+
+
+def event_kinds() -> list[tuple[str, str]]:
+    """What an event's row may hold. A function, so that a further kind is no change of the database's form."""
+    return [(kind.value, str(kind.label)) for kind in EventKind]
+
+
 class MountKind(TextChoices):
     DIRECTORY = "directory", _("Directory")
     FILE = "file", _("File")

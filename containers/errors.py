@@ -101,6 +101,13 @@ class HostError(SpocError):
     status = 503
 
 
+class Unrecorded(SpocError):
+    """What was asked for cannot be written into the audit trail: it is not done."""
+
+    code = "unrecorded"
+    status = 503
+
+
 class CommandFailed(HostError):
     """A program ended with an exit code that does not mean success (negative: the signal that ended it)."""
 

@@ -9,7 +9,7 @@ from django.db import models
 from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState
 
 if TYPE_CHECKING:
-    from containers.models import Container, Image, Job, Layer, TerminalSession  # noqa: F401  named as text, as the type of the rows
+    from containers.models import Container, Event, Image, Job, Layer, TerminalSession  # noqa: F401  named as text, as the type of the rows
 
 
 class ContainerQuerySet(models.QuerySet["Container"]):
@@ -81,6 +81,14 @@ class JobQuerySet(models.QuerySet["Job"]):
     def with_journal(self) -> Self:
         """Load steps, commands and lines: three queries more."""
         return self.prefetch_related("steps__commands__lines")
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def about(self, name: str) -> Self:
+        """Leave what is about the thing of that name: events of its own, and of the jobs that read or changed it."""
+        jobs = self.model._meta.get_field("job").remote_field.model
+        own = jobs._default_manager.filter(containers__name=name).values("pk")
+        return self.filter(models.Q(subject=name) | models.Q(job__in=own))
 
 
 class TerminalQuerySet(models.QuerySet["TerminalSession"]):

@@ -18,6 +18,8 @@ _TELLING: Final = (
     r"pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|encryption[_-]?key|credential|dsn"
 )
 _NAME: Final = re.compile(rf"{_TELLING}|(?:^|[_.-])(?:pass|key|auth|salt|pin)(?:$|[_.-])", re.IGNORECASE)
+_SAYS_SO: Final = re.compile(_TELLING, re.IGNORECASE)
+_OPTION: Final = re.compile(rf"--?[a-z0-9-]{{0,30}}?(?:{_TELLING})[a-z0-9-]{{0,30}}", re.IGNORECASE)
 # Every repetition is bounded: lines come from containers, and no line may cost more than its length.
 _PATTERNS: Final = (
     re.compile(r"(?P<kept>\b(?:Bearer|Basic) {1,3})(?P<secret>[A-Za-z0-9+/=._~-]{6,})", re.IGNORECASE),
@@ -50,12 +52,69 @@ def values_of(env: Mapping[str, Any]) -> set[str]:
     return {str(value) for name, value in env.items() if is_telling(name) and len(str(value)) >= SHORTEST}
 
 
+def masked(value: Any) -> Any:
+    """Return plain JSON with its secrets replaced: by name in objects, by form, and by value where a variable tells it.
+
+    A private key is hidden as a whole, whether it is one text or a list of lines.
+    """
+    return _masked(value, Masker(_values_in(value)), in_env=False)
+
+
+def _values_in(value: Any) -> set[str]:
+    """Return the values of the variables that tell that they are secret, however deep."""
+    if isinstance(value, Mapping):
+        env = value.get("env")
+        own = values_of(env) if isinstance(env, Mapping) else set()
+        return own.union(*map(_values_in, value.values()))
+    return set().union(*map(_values_in, value)) if isinstance(value, list) else set()
+
+
+def _masked(value: Any, masker: Masker, *, in_env: bool) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _member(key, item, masker, in_env=in_env) for key, item in value.items()}
+    if isinstance(value, list):
+        return _items(value, masker)
+    if isinstance(value, str):
+        masker.restart()
+        return _lines(value, masker)
+    return value
+
+
+def _lines(text: str, masker: Masker) -> str:
+    return "\n".join(masker.mask(line) for line in text.split("\n"))
+
+
+def _member(key: str, value: Any, masker: Masker, *, in_env: bool) -> Any:
+    # "key" is telling for a variable; in the panel's own records it may be a public one.
+    if isinstance(value, str) and value and (is_telling(key) if in_env else _SAYS_SO.search(key)):
+        return MASK
+    return _masked(value, masker, in_env=key == "env")
+
+
+def _items(values: list[Any], masker: Masker) -> list[Any]:
+    """Mask the items of a list: lines of a text, or a command, where what comes after `--password` is one."""
+    masker.restart()
+    items: list[Any] = []
+    is_secret = False
+    for value in values:
+        if not isinstance(value, str):
+            items.append(_masked(value, masker, in_env=False))
+            continue
+        items.append(MASK if is_secret else _lines(value, masker))
+        is_secret = _OPTION.fullmatch(value) is not None
+    return items
+
+
 class Masker:
     """Hides secrets in the lines of one record, which have to come in their order: a private key has many."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=lambda secret: (-len(secret), secret))
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._in_key = False
+
+    def restart(self) -> None:
+        """Begin another text: a private key that one does not end hides nothing in the next."""
         self._in_key = False
 
     def mask(self, line: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatchmethod
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from containers.choices import ENDED_JOB_STATES, PENDING_JOB_STATES, JobState, StepState
@@ -15,7 +16,7 @@ from containers.domain.plan import PlanStep
 from containers.domain.text import shown
 from containers.jobs import messages
 from containers.models import Command, Job, JobContainer, Line, Step
-from containers.services import events
+from containers.services import events, job_ends, job_records
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ def find_job(job_id: int, states: Sequence[JobState]) -> Job | None:
     except Exception as error:
         logger.warning("the row of job %s cannot be read", job_id, exc_info=True)
         reason = f"its row cannot be read: {shown(str(error), max_length=200)}"
-        rows.update(state=JobState.FAILED, reason=reason, error=reason, ended_at=timezone.now())
+        with transaction.atomic():
+            if rows.update(state=JobState.FAILED, reason=reason, error=reason, ended_at=timezone.now()):
+                job_ends.record_unreadable(job_id, JobState.FAILED, reason)
         return None
 
 
@@ -42,6 +45,7 @@ class Journal:
         self.job = job
         self._steps: dict[int, Step] = {}
         self._commands: dict[tuple[int, int], Command] = {}
+        self._printed: dict[tuple[int, int], hashlib._Hash] = {}
         self._line_number = 0
         self._news: list[tuple[str, dict[str, Any]]] = []
 
@@ -56,9 +60,11 @@ class Journal:
         return self._change(PENDING_JOB_STATES, state=JobState.RUNNING, reason="", started_at=timezone.now())
 
     def end(self, state: JobState, reason: str = "", error: str = "") -> None:
-        """Write the job's outcome. What has ended once stays so."""
+        """Write the job's outcome into its row and into the audit trail. What has ended once stays so."""
         unended = [state for state in JobState if state not in ENDED_JOB_STATES]
-        self._change(unended, state=state, reason=reason, error=error, ended_at=timezone.now())
+        with transaction.atomic():
+            if self._change(unended, state=state, reason=reason, error=error, ended_at=timezone.now()):
+                job_ends.record(self.job)
         self.publish()
 
     def _change(self, allowed: Sequence[JobState], **values: Any) -> bool:
@@ -133,12 +139,21 @@ class Journal:
 
     @_record.register
     def _(self, message: messages.CommandEnded) -> None:
-        self._update_command(message.step, message.number, exit_code=message.exit_code, duration_ms=message.duration_ms)
+        printed = self._printed.pop((message.step, message.number), hashlib.sha256()).hexdigest()
+        self._update_command(
+            message.step,
+            message.number,
+            exit_code=message.exit_code,
+            duration_ms=message.duration_ms,
+            output_digest=printed,
+        )
 
     def _lines(self, message: messages.Output) -> list[Line]:
         command = self._commands[message.step, message.number]
+        printed = self._printed.setdefault((message.step, message.number), hashlib.sha256())
         rows = []
         for text in message.lines:
+            job_records.add_line(printed, text)
             self._line_number += 1
             rows.append(Line(job=self.job, command=command, number=self._line_number, at=message.at, text=text))
             self._tell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containers.models.audit import Event
+from containers.models.audit import Event, EventGap, SavedView
 from containers.models.container import Container, Dependency, EnvironmentVariable, LayerUse, Mount, Revision
 from containers.models.host import Host
 from containers.models.image import Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
@@ -21,6 +21,7 @@ __all__ = [
     "Dependency",
     "EnvironmentVariable",
     "Event",
+    "EventGap",
     "Host",
     "Image",
     "ImageLayer",
@@ -35,6 +36,7 @@ __all__ = [
     "Repository",
     "Revision",
     "Sample",
+    "SavedView",
     "SealedTextField",
     "Step",
     "TerminalSession",

@@ -123,6 +123,8 @@ class Command(models.Model):
     # None while it runs; negative: the signal that ended it.
     exit_code = models.IntegerField(null=True)
     tries = models.PositiveIntegerField(default=1)
+    # SHA-256 of all its output, which lines that are not kept any more are part of; empty while it runs.
+    output_digest = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ("number",)

@@ -11,11 +11,12 @@ from containers.choices import Via
 from containers.errors import Forbidden
 from containers.services.actor import Actor
 
-Right = Literal["view", "operate", "terminal"]
+Right = Literal["view", "operate", "terminal", "audit"]
 
 OPERATE: Final = "containers.operate_container"
 VIEW: Final = "containers.view_container"
 TERMINAL: Final = "containers.open_terminal"
+AUDIT: Final = "containers.read_audit"
 # Who acts without an account: root on the host already, or spocweb itself.
 ROOT_VIA: Final = (Via.CLI, Via.BOOT, Via.SYSTEM)
 
@@ -41,6 +42,11 @@ def may_open_terminal(user: User | AnonymousUser) -> bool:
     return may_view(user) and user.has_perm(TERMINAL)
 
 
+def may_audit(user: User | AnonymousUser) -> bool:
+    """Return whether `user` may read the audit trail: all that everybody did, but no secrets."""
+    return user.is_active and user.has_perm(AUDIT)
+
+
 def _has(who: Actor | User | AnonymousUser, right: Right) -> bool:
     if isinstance(who, Actor):
         return _has(who.user, right) if who.user else who.via in ROOT_VIA
@@ -51,9 +57,11 @@ _CHECKS: Final[dict[Right, Callable[[User | AnonymousUser], bool]]] = {
     "view": may_view,
     "operate": may_operate,
     "terminal": may_open_terminal,
+    "audit": may_audit,
 }
 _REASONS: Final[dict[Right, str]] = {
     "view": "You may not see containers and jobs",
     "operate": "You may not start, stop or change containers",
     "terminal": "You may not open terminals in containers",
+    "audit": "You may not read the audit trail",
 }

@@ -19,6 +19,8 @@ class Actor:
     via: Via
     remote_address: str | None = None
     name: str = ""
+    # Of the request that asks; everything that it does is recorded with it.
+    request_id: str = ""
 
     @property
     def user_name(self) -> str:
@@ -29,7 +31,7 @@ class Actor:
 def of_request(request: HttpRequest, user: User | AnonymousUser, via: Via) -> Actor:
     """Return who sent `request`; an anonymous user may be passed and is nobody."""
     known = user if isinstance(user, User) else None
-    return Actor(known, via, _address(request.META.get("REMOTE_ADDR", "")))
+    return Actor(known, via, _address(request.META.get("REMOTE_ADDR", "")), request_id=getattr(request, "request_id", ""))
 
 
 def _address(text: str) -> str | None:

@@ -1,29 +1,94 @@
-"""The audit trail: one event for every change, written in the transaction that makes the change."""
+"""The audit trail: one event for every change, written in the transaction that makes the change, chained to the one before.
+
+Whoever writes holds the end of the chain until the transaction ends: the write lock of SQLite, an advisory lock of PostgreSQL.
+"""
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from containers.choices import EventKind, Via
+from containers.domain import chain, secrecy
+from containers.errors import Unrecorded
 from containers.models import Event, Job
 from containers.services.actor import Actor
 
+# To another machine, where settings.LOGGING has a handler for it (SPOCWEB_AUDIT_SYSLOG).
+forward = logging.getLogger("spocweb.audit")
+
 # The model's max_length: PostgreSQL would refuse more.
-MAX_SUBJECT = 100
+MAX_SUBJECT: Final = 100
+MAX_NAME: Final = 150
+# "spocweb" in ASCII: the name of the lock at the end of the chain, in PostgreSQL.
+_LOCK: Final = 0x73706F63776562
 
 
 def record(actor: Actor, kind: str, subject: str, data: Mapping[str, Any], job: Job | None = None) -> Event:
-    """Write that `actor` did `kind` to `subject`. Costs one query; repeating it writes it again."""
-    return Event.objects.create(
-        kind=kind,
-        subject=subject[:MAX_SUBJECT],
+    """Write that `actor` did `kind`, an EventKind, to `subject`; secrets in `data` are masked.
+
+    Costs two queries, three with PostgreSQL; repeating it writes it again. Raises Unrecorded where it cannot be written:
+    call it in the transaction of what it is about, which is then not done.
+    """
+    event = Event(
+        kind=EventKind(kind),
+        subject=subject,
         user=actor.user,
         user_name=actor.user_name,
         remote_address=actor.remote_address,
         via=actor.via,
-        data=dict(data),
+        request_id=actor.request_id,
+        data=data,
         job=job,
     )
+    return append(event)
+
+
+def record_for(job: Job, kind: EventKind, subject: str, data: Mapping[str, Any]) -> Event:
+    """Write what came of a job, for whoever asked for it. What stands in its row may be anything."""
+    via = job.via if job.via in Via else Via.SYSTEM
+    event = Event(kind=kind, subject=subject, user_id=job.user_id, user_name=job.user_name, via=via, data=data, job=job)
+    event.remote_address = job.remote_address
+    return append(event)
+
+
+def append(event: Event) -> Event:
+    """Give the event its time, its place and its digests, and write it. Raises Unrecorded."""
+    try:
+        with transaction.atomic(savepoint=False):
+            _hold_end()
+            _place(event)
+            event.save(force_insert=True)
+            transaction.on_commit(partial(_forward, event))
+    except DatabaseError as error:
+        raise Unrecorded(
+            f"{EventKind(event.kind).label} cannot be recorded, so it was not done: {error}",
+            resolution="Look for room on the disk and for the database's own log, and try again.",
+        ) from error
+    return event
+
+
+def contents(event: Event) -> dict[str, Any]:
+    """Return what an event's digest covers."""
+    return {
+        "id": event.pk,
+        "at": chain.moment(event.at),
+        "kind": str(event.kind),
+        "subject": event.subject,
+        "user": event.user_id,
+        "user_name": event.user_name,
+        "remote_address": event.remote_address,
+        "via": str(event.via),
+        "request_id": event.request_id,
+        "data": event.data,
+        "job": event.job_id,
+    }
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -33,3 +98,27 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, di
         "before": {key: before[key] for key in keys if key in before},
         "after": {key: after[key] for key in keys if key in after},
     }
+
+
+def _hold_end() -> None:
+    """Wait until nobody else writes an event; SQLite's transactions take the write lock at their start (settings)."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _place(event: Event) -> None:
+    last = Event.objects.order_by("-id").values_list("id", "digest").first()
+    number, event.previous = last or (0, chain.GENESIS)
+    event.pk = number + 1
+    event.at = timezone.now()
+    event.subject = chain.storable_text(event.subject)[:MAX_SUBJECT]
+    event.user_name = chain.storable_text(event.user_name)[:MAX_NAME]
+    event.data = secrecy.masked(chain.storable(event.data))
+    event.digest = chain.link(event.previous, contents(event))
+
+
+def _forward(event: Event) -> None:
+    # ASCII, on one line, whatever stands in it.
+    if forward.isEnabledFor(logging.INFO) and forward.handlers:
+        forward.info("%s", json.dumps({**contents(event), "digest": event.digest}, sort_keys=True))

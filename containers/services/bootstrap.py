@@ -30,5 +30,5 @@ def create_first_administrator() -> str | None:
         return None
     password = secrets.token_urlsafe(15)
     User.objects.create_superuser(ADMINISTRATOR, password=password)
-    audit.record(Actor(None, Via.SYSTEM, None), "user.created", ADMINISTRATOR, {"is_superuser": True})
+    audit.record(Actor(None, Via.SYSTEM, None), "user.create", ADMINISTRATOR, {"is_superuser": True})
     return password

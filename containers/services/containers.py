@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import ProtectedError
 from django.utils import timezone
 
+from containers.choices import EventKind
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest, NotFound
@@ -86,13 +87,18 @@ def restore_revision(actor: Actor, container: Container, number: int) -> Contain
     return update_container(actor, container, _whole(container, revision.data))
 
 
-def forget(container: Container) -> None:
+def forget(container: Container, job: Job | None = None) -> None:
     """Delete a destroyed container's rows and release its address; jobs and revisions stay. For the worker alone.
+
+    What it was stands in the audit trail, for whoever asked for `job`.
 
     Raises Conflict naming what depends on it. Repeating it is safe.
     """
     try:
-        Container.objects.filter(pk=container.pk).delete()
+        with transaction.atomic():
+            if job is not None:
+                audit.record_for(job, EventKind.CONTAINER_REMOVE, container.name, {"before": specs.data_of(container)})
+            Container.objects.filter(pk=container.pk).delete()
     except ProtectedError as error:
         names = sorted({str(row.container) for row in error.protected_objects})  # type: ignore[attr-defined]
         raise Conflict(f"{', '.join(names)} depends on {container.name}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Q
 
 from containers.domain import drift
@@ -48,8 +49,9 @@ def ignore(actor: Actor, container: Container) -> None:
     access.require(actor, "operate")
     if not container.drift_digest:
         raise Conflict(f"Nothing of {container.name} differs")
-    Container.objects.filter(pk=container.pk).update(drift_ignored=container.drift_digest)
-    audit.record(actor, "drift.ignore", container.name, {"keys": [entry.key for entry in entries(container)]})
+    with transaction.atomic():
+        Container.objects.filter(pk=container.pk).update(drift_ignored=container.drift_digest)
+        audit.record(actor, "drift.ignore", container.name, {"keys": [entry.key for entry in entries(container)]})
     container.drift_ignored = container.drift_digest
     events.publish_container(container)
 

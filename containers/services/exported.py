@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from django.conf import settings
+from django.db import transaction
 
 from containers.domain import repository, signature
 from containers.domain.image import ImageRef
@@ -71,8 +72,9 @@ def open_file(ref: ImageRef) -> tuple[Entry, BinaryIO]:
 def request_export(actor: Actor, image: Image, *, retry_of: Job | None = None) -> Job:
     """Queue the export of an image into the own repository; one that is there is replaced."""
     access.require(actor, "operate")
-    job = queue(actor, Operation.IMAGE_EXPORT, [str(image)], {}, host=image.host, retry_of=retry_of)
-    audit.record(actor, "image.export", str(image), {}, job)
+    with transaction.atomic():
+        job = queue(actor, Operation.IMAGE_EXPORT, [str(image)], {}, host=image.host, retry_of=retry_of)
+        audit.record(actor, "image.export", str(image), {}, job)
     return job
 
 
@@ -80,8 +82,9 @@ def request_removal(actor: Actor, ref: ImageRef) -> Job:
     """Queue the removal of an exported file; the image itself stays. Raises NotFound."""
     access.require(actor, "operate")
     index().entry(ref)
-    job = queue(actor, Operation.EXPORT_REMOVE, [str(ref)], {}, host=hosts.current())
-    audit.record(actor, "export.remove", str(ref), {}, job)
+    with transaction.atomic():
+        job = queue(actor, Operation.EXPORT_REMOVE, [str(ref)], {}, host=hosts.current())
+        audit.record(actor, "export.remove", str(ref), {}, job)
     return job
 
 

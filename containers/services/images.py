@@ -140,8 +140,9 @@ def request_remove(actor: Actor, image: Image) -> Job:
     access.require(actor, "operate")
     check_unused(image)
     given = {"layers": layer_names(image)}
-    job = queue(actor, Operation.IMAGE_REMOVE, [str(image)], given, host=image.host)
-    audit.record(actor, "image.remove", str(image), given, job)
+    with transaction.atomic():
+        job = queue(actor, Operation.IMAGE_REMOVE, [str(image)], given, host=image.host)
+        audit.record(actor, "image.remove", str(image), given, job)
     return job
 
 

@@ -10,7 +10,7 @@ from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Job, Layer
-from containers.services import access, audit, events, image_imports, layers, operations, repositories
+from containers.services import access, audit, events, image_imports, job_ends, layers, operations, repositories
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -29,6 +29,8 @@ def cancel(actor: Actor, job: Job, how: Cancel) -> Job:
         if not is_cancelled:
             raise Conflict(f"Job {job.pk} has ended already: it is {job.state}")
         audit.record(actor, "job.cancel", f"job {job.pk}", {"how": how}, job)
+        if job.has_ended:
+            job_ends.record(job)
         events.publish_job(job)
     return job
 

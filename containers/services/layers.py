@@ -136,8 +136,9 @@ def request_remove(actor: Actor, layer: Layer) -> Job:
     access.require(actor, "operate")
     if names := users([layer])[layer.pk]:
         raise Conflict(f"The layer {layer.name} is used by {', '.join(names)}")
-    job = queue(actor, Operation.LAYER_REMOVE, [layer.name], {}, host=layer.host)
-    audit.record(actor, "layer.remove", layer.name, {}, job)
+    with transaction.atomic():
+        job = queue(actor, Operation.LAYER_REMOVE, [layer.name], {}, host=layer.host)
+        audit.record(actor, "layer.remove", layer.name, {}, job)
     return job
 
 

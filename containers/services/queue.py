@@ -28,7 +28,7 @@ def queue(
     """Write a job for the worker and ring for it on commit; judges nothing: `operations.request` and its like do.
 
     `containers` are the names under which the job is listed: all that it reads or changes.
-    On the path of a click: job, its containers, their last job, audit event, so four queries, and one for the host.
+    On the path of a click: five queries for the job, its containers, their last job and the event, and one for the host.
     """
     with transaction.atomic():
         host = host or hosts.current()

@@ -116,8 +116,9 @@ def request_build(actor: Actor, recipe: Recipe, version: str, *, force: bool = F
     digests = dict(recipe.files.values_list("path", "digest"))
     given = {"recipe": recipe.text, "files": digests, "force": force}
     parsed = inputs.parse(Operation.IMAGE_BUILD, given, idmap_size=settings.IDMAP_SIZE)
-    job = queue(actor, Operation.IMAGE_BUILD, [str(ref)], parsed.export(), host=recipe.host)
-    audit.record(actor, "image.build", str(ref), {"files": digests, "force": force}, job)
+    with transaction.atomic():
+        job = queue(actor, Operation.IMAGE_BUILD, [str(ref)], parsed.export(), host=recipe.host)
+        audit.record(actor, "image.build", str(ref), {"files": digests, "force": force}, job)
     return job
 
 

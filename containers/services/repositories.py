@@ -94,8 +94,9 @@ def request_fetch(actor: Actor, name: str, ref: ImageRef, *, retry_of: Job | Non
     access.require(actor, "operate")
     offered(name, ref)
     parsed = inputs.parse(Operation.IMAGE_FETCH, {"repository": name}, idmap_size=settings.IDMAP_SIZE)
-    job = queue(actor, Operation.IMAGE_FETCH, [str(ref)], parsed.export(), retry_of=retry_of)
-    audit.record(actor, "image.fetch", str(ref), parsed.export(), job)
+    with transaction.atomic():
+        job = queue(actor, Operation.IMAGE_FETCH, [str(ref)], parsed.export(), retry_of=retry_of)
+        audit.record(actor, "image.fetch", str(ref), parsed.export(), job)
     return job
 
 

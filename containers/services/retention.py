@@ -12,9 +12,11 @@ from django.db import transaction
 from django.db.models import F, Min
 from django.utils import timezone
 
-from containers.choices import ENDED_JOB_STATES
+from containers.choices import ENDED_JOB_STATES, EventKind, Via
 from containers.models import Host, Job, Line
 from containers.querysets import JobQuerySet
+from containers.services import audit
+from containers.services.actor import Actor
 
 # Lines removed in one transaction: with SQLite nobody else writes meanwhile, some 20 ms.
 BATCH: Final = 5_000
@@ -68,4 +70,5 @@ def _remove_batch(job: Job) -> int:
         removed, _by_model = (lines if after is None else lines.filter(number__lt=after)).delete()
         if removed:
             Job.objects.filter(pk=job.pk).update(swept_lines=F("swept_lines") + removed, swept_at=timezone.now())
+            audit.record(Actor(None, Via.SYSTEM), EventKind.JOB_SWEEP, f"job {job.pk}", {"lines": removed}, job)
     return removed

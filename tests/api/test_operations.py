@@ -176,11 +176,11 @@ def test_bad_plans_are_refused(api: Api, query: str, status: int, field: str | N
     assert (response.status_code, response.json().get("field")) == (status, field)
 
 
-def test_a_click_costs_ten_queries(api: Api, django_assert_num_queries: Any) -> None:
+def test_a_click_costs_eleven_queries(api: Api, django_assert_num_queries: Any) -> None:
     """Token and rights (three), then what `services.operations` says."""
     rows.chain()
     api.post("/containers/web/start/")
-    with django_assert_num_queries(3 + 7 + 2):
+    with django_assert_num_queries(3 + 8 + 2):
         api.post("/containers/web/start/")
 
 

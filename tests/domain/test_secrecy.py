@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from containers.domain import secrecy
 from containers.domain.secrecy import MASK, Masker, is_telling, values_of
 
 
@@ -72,3 +73,29 @@ def test_a_known_secret_is_never_left(secret: str, before: str, after: str) -> N
 @given(st.text(alphabet="-:/=@ 'paswordtkenBlyJ.\"", max_size=300))
 def test_any_line_is_masked_and_none_grows_without_bound(line: str) -> None:
     assert len(Masker().mask(line)) <= len(MASK) * (len(line) + 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        (
+            {"env": {"DB_PASSWORD": "hunter22", "KEY": "abc", "PORT": "80"}},
+            {"env": {"DB_PASSWORD": MASK, "KEY": MASK, "PORT": "80"}},
+        ),
+        ({"env": {"PASSWORD": "hunter22"}, "cmd": "run hunter22"}, {"env": {"PASSWORD": MASK}, "cmd": f"run {MASK}"}),
+        (
+            {"after": {"env": {"PASSWORD": "hunter22"}}, "x": ["-p", "hunter22"]},
+            {"after": {"env": {"PASSWORD": MASK}}, "x": ["-p", MASK]},
+        ),
+        ({"command": ["mysql", "--password", "abc", "db"]}, {"command": ["mysql", "--password", MASK, "db"]}),
+        (
+            {"command": ["curl", "-H", "Authorization: Bearer abcdef123"]},
+            {"command": ["curl", "-H", f"Authorization: Bearer {MASK}"]},
+        ),
+        ({"key": "aa" * 32, "token": "abc", "tokens": 3}, {"key": "aa" * 32, "token": MASK, "tokens": 3}),
+        ({"text": "-----BEGIN PRIVATE KEY-----\nabc", "after": "seen"}, {"text": f"{MASK}\n{MASK}", "after": "seen"}),
+        ([1, None, True, {"a": 2.5}], [1, None, True, {"a": 2.5}]),
+    ],
+)
+def test_a_record_keeps_no_secret(value: object, masked: object) -> None:
+    assert secrecy.masked(value) == masked

@@ -257,7 +257,7 @@ class ContainerHandler(Handler):
     def _(self, message: messages.Destroyed) -> None:
         volumes.record_removed(self.job.host, self._subject_of(message).volumes)
         for row in self._row(message):
-            containers.forget(row)
+            containers.forget(row, self.job)
         self._write_hosts()
 
     def _write_hosts(self) -> None:

@@ -170,6 +170,8 @@ class EventKind(TextChoices):
     TOKEN_REVOKE = "token.revoke", _("Token taken back")  # noqa: S105
     SETTING_CHANGE = "setting.change", _("Setting changed")
 
+    VAULT_ROTATE = "vault.rotate", _("Secrets sealed with a new key")
+
     # Containers
     CONTAINER_CREATE = "container.create", _("Container defined")
     CONTAINER_UPDATE = "container.update", _("Definition changed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ def events_of_tests_go() -> Iterator[None]:
     """Let Django empty the test database after a test: its own triggers keep the audit trail from being emptied."""
     flush = DatabaseOperations.execute_sql_flush
 
-    def without_triggers(self: DatabaseOperations, statements: list[str]) -> None:
+    def without_triggers(self: DatabaseOperations, statements: Iterable[str]) -> None:
         with self.connection.cursor() as cursor:
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
             triggers = cursor.fetchall()
@@ -39,7 +39,7 @@ def events_of_tests_go() -> Iterator[None]:
             for _name, sql in triggers:
                 cursor.execute(sql)
 
-    DatabaseOperations.execute_sql_flush = without_triggers  # type: ignore[method-assign]
+    DatabaseOperations.execute_sql_flush = without_triggers  # type: ignore[assignment, method-assign]
     yield
     DatabaseOperations.execute_sql_flush = flush  # type: ignore[method-assign]
 

@@ -75,6 +75,10 @@ class Conflict(SpocError):
     status = 409
 
 
+class Overtaken(Conflict):
+    """Somebody else saved since what is to be saved was loaded."""
+
+
 class AddressesExhausted(Conflict):
     code = "addresses-exhausted"
 

@@ -11,32 +11,13 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from containers.domain.spec import ContainerSpec
-from containers.errors import FieldError, InvalidRequest
+from containers.errors import FieldError, InvalidRequest, Malformed
 from containers.forms import amounts
 from containers.forms.rows import Rows
+from containers.forms.source import PATHS, read_text, values_of
 
 TIMEOUT: Final = 30
 
-# Field of the form: where its value stands in the JSON form.
-PATHS: Final = {
-    "name": "name",
-    "description": "description",
-    "autostart": "autostart",
-    "protected": "protected",
-    "build": "definition.build",
-    "uid": "definition.uid",
-    "gid": "definition.gid",
-    "cmd": "definition.cmd",
-    "cwd": "definition.cwd",
-    "ready": "definition.ready",
-    "halt": "definition.halt",
-    "memory": "limits.memory_bytes",
-    "cpus": "limits.cpus",
-    "pids": "limits.pids",
-    "start_timeout": "timeouts.start",
-    "ready_timeout": "timeouts.ready",
-    "stop_timeout": "timeouts.stop",
-}
 ROW_PARTS: Final = ("depends", "layers", "mounts", "env")
 
 
@@ -71,6 +52,8 @@ class ContainerForm(forms.Form):
     stop_timeout = forms.IntegerField(label=_("Stop"), required=False)
     # The revision that was edited: somebody else may have saved since.
     revision = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+    # The revision that was edited before somebody else's change was put together with this one.
+    base = forms.IntegerField(required=False, min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
 
     def __init__(
         self,
@@ -83,15 +66,18 @@ class ContainerForm(forms.Form):
         """`saved` is the JSON form of the container as it is; None for one that is to be made, which begins as `start`."""
         self.saved = saved or {}
         self._start = start or self.saved
-        super().__init__(data, initial={**_initial(self._start), "revision": revision})
+        # Why the text could not be read; the fields are as they were, and nothing can be saved.
+        self.text_errors: tuple[FieldError, ...] = ()
+        self.is_text = data is not None and "text" in (data.get("source"), data.get("change"))
+        if data is not None and self.is_text:
+            data = self._of_text(data)
+        super().__init__(data, initial={**values_of(self._start), "revision": revision})
         self.rows = Rows.of_post(data) if data is not None else Rows.of_definition(self._start.get("definition", {}))
         self.row_errors: dict[str, list[FieldError]] = {part: [] for part in ROW_PARTS}
         if saved is not None:
             del self.fields["name"]
-        # Somebody saved meanwhile: what was typed is kept, and saving it again replaces theirs.
-        self.is_overtaken = False
         # A button that adds, moves or removes a row: the form comes back as it was typed, nothing is judged yet.
-        self.is_row_change = data is not None and bool(data.get("change"))
+        self.is_row_change = data is not None and bool(data.get("change")) and not self.text_errors
         if self.is_row_change:
             self.rows.change(self.data["change"])
             self.full_clean()
@@ -112,6 +98,8 @@ class ContainerForm(forms.Form):
 
     def to_spec(self) -> ContainerSpec | None:
         """Return the container that was typed, or None with the reason at each field."""
+        if self.text_errors:
+            return None
         errors = self.rows.errors()
         name = self.saved.get("name") or self._typed("name")
         spec = None
@@ -132,11 +120,13 @@ class ContainerForm(forms.Form):
             elif error.field in fields:
                 self.add_error(fields[error.field], error.message)
             else:
-                self.add_error(None, f"{error.field}: {error.message}" if error.field else error.message)
+                self.add_error(None, _said(error))
 
     @property
     def problems(self) -> list[tuple[str, str, str]]:
         """All that is refused: (anchor, what, sentence), for the summary above the form."""
+        if self.text_errors:
+            return [("definition-source", str(_("Text")), _said(error)) for error in self.text_errors]
         found = [("", "", str(text)) for text in self.non_field_errors()]
         for name, texts in self.errors.items():
             if name in self.fields:
@@ -156,6 +146,15 @@ class ContainerForm(forms.Form):
             return "new"
         return "set" if key in typed else ""
 
+    def _of_text(self, data: QueryDict) -> QueryDict:
+        try:
+            return read_text(data)
+        except InvalidRequest as error:
+            self.text_errors = error.errors or (FieldError("", str(error)),)
+        except Malformed as error:
+            self.text_errors = (FieldError("", str(error)),)
+        return data
+
     def _typed(self, name: str) -> Any:
         """Return the cleaned value, or what was typed where that cannot be cleaned."""
         self.errors  # noqa: B018  cleans
@@ -166,16 +165,6 @@ class ContainerForm(forms.Form):
         return any(PATHS[name] == error.field for name in self.errors if name in PATHS)
 
 
-def _initial(saved: Mapping[str, Any]) -> dict[str, Any]:
-    initial: dict[str, Any] = {}
-    for name, path in PATHS.items():
-        section, _dot, key = path.rpartition(".")
-        value = (saved.get(section, {}) if section else saved).get(key)
-        if value is not None:
-            initial[name] = amounts.exact(value) if name == "memory" else value
-    return initial
-
-
 _OUTER_ORDER: Final = ("definition", "description", "autostart", "protected", "limits", "timeouts")
 _ORDER: Final = ("build", "depends", "layers", "mounts", "env", "uid", "gid", "cmd", "cwd", "ready", "halt")
 _TIMEOUTS: Final = ("start_timeout", "ready_timeout", "stop_timeout")
@@ -184,3 +173,7 @@ _TIMEOUTS: Final = ("start_timeout", "ready_timeout", "stop_timeout")
 def _is_default(name: str, value: object) -> bool:
     # By identity: 0 is a number that somebody typed, and equal to False.
     return value is None or value is False or value == "" or (name in _TIMEOUTS and value == TIMEOUT)
+
+
+def _said(error: FieldError) -> str:
+    return f"{error.field}: {error.message}" if error.field else error.message

@@ -88,6 +88,18 @@ class Rows:
         }
         return {key: value for key, value in parts.items() if value}
 
+    def to_post(self) -> dict[str, list[str]]:
+        """Return the fields that a browser sends for these rows."""
+        return {
+            "depends": self.depends,
+            "layers": self.layers,
+            "mount_volume": [row.volume for row in self.mounts],
+            "mount_point": [row.mountpoint for row in self.mounts],
+            "mount_kind": [row.kind for row in self.mounts],
+            "env_key": [row.key for row in self.env],
+            "env_value": [row.value for row in self.env],
+        }
+
     def errors(self) -> list[FieldError]:
         """Return what the JSON form cannot express: two rows for one key."""
         message = _("stands in two rows")

@@ -13,7 +13,7 @@ from django.utils import timezone
 from containers.choices import EventKind
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
-from containers.errors import Conflict, InvalidRequest, NotFound
+from containers.errors import Conflict, InvalidRequest, NotFound, Overtaken
 from containers.models import Container, Job, Revision
 from containers.services import access, audit, events, hosts, references, specs, storing
 from containers.services.actor import Actor
@@ -156,7 +156,7 @@ def _overtaken(container: Container, expected: int) -> Conflict:
     who = ", ".join(dict.fromkeys(row.user_name or row.via for row in revisions if row.number > expected)) or "Somebody"
     changed = audit.changes(_flat(revisions[0].data), _flat(revisions[-1].data))
     fields = ", ".join(dict.fromkeys([*changed["before"], *changed["after"]])) or "nothing that lasted"
-    return Conflict(
+    return Overtaken(
         f"{who} changed {fields} of {container.name} meanwhile",
         resolution=f"Look at revision {revisions[-1].number} and make your change again.",
     )

@@ -15,13 +15,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from containers.choices import ContainerState, Operation
 from containers.domain.spec import ContainerSpec
-from containers.errors import Conflict, InvalidRequest, SpocError
+from containers.errors import InvalidRequest, Overtaken, SpocError
 from containers.forms.actions import CloneForm
 from containers.forms.container import ContainerForm
 from containers.models import Container, Image
 from containers.services import containers, hosts, images, specs
 from containers.views.access import Request, actor_of, get_container, require
 from containers.views.editor import Editor
+from containers.views.overlap import settle
 from containers.views.page import ContainerPage
 
 
@@ -46,9 +47,13 @@ def edit(request: Request, name: str) -> HttpResponse:
     saved = _save(form, partial(_update, request, container, form))
     if saved is not None:
         return _saved(request, saved)
+    # Somebody may have saved a moment ago.
+    container = get_container(request, name, "view")
+    form, overlap = settle(form, container)
     page = ContainerPage.load(request, container, "definition")
-    context = page.context | {"editor": Editor(form, container)}
-    return render(request, "containers/definition.html", context, status=_status(form))
+    context = page.context | {"editor": Editor(form, container, overlap)}
+    status = 409 if overlap and overlap.is_new else _status(form)
+    return render(request, "containers/definition.html", context, status=status)
 
 
 @require_POST
@@ -59,7 +64,9 @@ def preview(request: Request, name: str = "") -> HttpResponse:
     container = get_container(request, name, "operate") if name else None
     form = ContainerForm(request.POST, saved=specs.data_of(container) if container else None)
     form.to_spec()
-    return render(request, "containers/_editor_side.html", {"editor": Editor(form, container)})
+    overlap = settle(form, container)[1] if container else None
+    context = {"editor": Editor(form, container, overlap), "may_operate": True}
+    return render(request, "containers/_editor_side.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -101,9 +108,11 @@ def _save(form: ContainerForm, write: Callable[[ContainerSpec], Container]) -> C
         return write(spec)
     except InvalidRequest as error:
         form.refuse(error.errors)
+    except Overtaken:
+        # `settle` puts both changes together.
+        return None
     except SpocError as error:
         form.add_error(None, str(error))
-        form.is_overtaken = isinstance(error, Conflict)
     return None
 
 

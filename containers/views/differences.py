@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from containers.domain.secrecy import MASK, Masker, is_telling
 from containers.forms import amounts
 from containers.models import Container, Revision
 
@@ -52,6 +53,7 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
 }
 
 
+ENVIRONMENT: Final = "definition.env."
 _WORDS: Final = re.compile(r"\s+|[^\s=,:/]+|[=,:/]")
 # Above it, comparing costs more than it tells; below it, marks would be everywhere.
 MOST_WORDS: Final = 400
@@ -77,11 +79,7 @@ class Change:
 
     @property
     def meaning(self) -> str:
-        if self.field.startswith("definition.mounts."):
-            return _("mountpoint of the volume")
-        if self.field.startswith("definition.env."):
-            return _("environment")
-        return str(_MEANINGS.get(self.field, ""))
+        return meaning(self.field)
 
     @property
     def short_field(self) -> str:
@@ -96,10 +94,19 @@ def between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]
     """Return what changed from one revision's data to another's, in the order of the definition."""
     old, new = _flat(before), _flat(after)
     return [
-        Change(field, *_marked(_side(field, old.get(field)), _side(field, new.get(field))))
+        Change(field, *_marked(side(field, old.get(field)), side(field, new.get(field))))
         for field in {**new, **old}
         if old.get(field) != new.get(field)
     ]
+
+
+def meaning(field: str) -> str:
+    """Return what a field is about, in words."""
+    if field.startswith("definition.mounts."):
+        return _("mountpoint of the volume")
+    if field.startswith(ENVIRONMENT):
+        return _("environment")
+    return str(_MEANINGS.get(field, ""))
 
 
 def count(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
@@ -142,7 +149,8 @@ def _walk(path: str, value: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
             yield f"{path}{key}", item
 
 
-def _side(field: str, value: Any) -> Side:
+def side(field: str, value: Any) -> Side:
+    """Return a field's value as people read it, secrets hidden; None is what nobody set."""
     if value is None:
         default = _DEFAULTS.get(field)
         return Side("–", is_default=False) if default is None else Side(_text(field, default), is_default=True)
@@ -170,4 +178,10 @@ def _text(field: str, value: Any) -> str:
         return _("yes") if value else _("no")
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return _hidden(field, value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _hidden(field: str, text: str) -> str:
+    """Return `text` without what is a secret by its name or its form: revisions are kept, and read by many."""
+    is_secret = field.startswith(ENVIRONMENT) and is_telling(field.removeprefix(ENVIRONMENT))
+    return MASK if is_secret and text else Masker().mask(text)

@@ -21,6 +21,7 @@ from containers.models import Container, Layer, Mount, Revision
 from containers.services import hosts
 from containers.views import activities, differences, json_text
 from containers.views.activities import Shown
+from containers.views.overlap import Overlap
 
 SECTIONS: Final[dict[str, tuple[str | Promise, tuple[str, ...]]]] = {
     "basics": (gettext_lazy("Basics"), ("description", "autostart", "protected", "build")),
@@ -55,6 +56,7 @@ class Check:
 class Editor:
     form: ContainerForm
     container: Container | None = None
+    overlap: Overlap | None = None
 
     @cached_property
     def marks(self) -> dict[str, str]:
@@ -109,6 +111,11 @@ class Editor:
     def lines(self) -> list[tuple[SafeString, bool]]:
         """The text of the object, line by line, and whether the line is not saved yet."""
         return json_text.lines(self.form.to_json(), self.form.saved if self.container else None)
+
+    @property
+    def source(self) -> str:
+        """The text to be changed: as it was typed where it cannot be read."""
+        return str(self.form.data["text"]) if self.form.text_errors else json_text.written(self.form.to_json())
 
     @cached_property
     def base(self) -> Revision | None:

@@ -42,6 +42,9 @@ def coloured(line: str) -> SafeString:
     return SafeString("".join(parts))
 
 
+def written(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
 def _dump(data: Mapping[str, Any]) -> list[str]:
-    text = json.dumps(data, indent=2, ensure_ascii=False)
-    return text.split("\n")
+    return written(data).split("\n")

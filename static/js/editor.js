@@ -107,13 +107,18 @@
     setting.classList.toggle("sw-field-set", value === input.dataset.saved && value !== "" && value !== input.placeholder);
   }
 
+  // --- the text beside the form is the same object: whichever was changed last is what counts ---
+  const leads = (which) => (form.elements.source.value = which);
+
   function changed(part) {
     isChanged = true;
+    if (part) leads("form");
     part?.classList.add("sw-field-new");
     ask();
   }
 
   form.addEventListener("input", (event) => {
+    leads(event.target.name === "text" ? "text" : "form");
     const setting = event.target.closest("[data-setting]");
     if (setting) mark(setting);
     changed(part_of(event.target));
@@ -123,11 +128,12 @@
   let timer = null, asking = null;
   function ask() {
     clearTimeout(timer);
+    // An answer to what was typed before would overwrite what is typed now.
+    asking?.abort();
     timer = setTimeout(preview, PATIENCE_MS);
   }
 
   async function preview() {
-    asking?.abort();
     asking = new AbortController();
     const body = new URLSearchParams(new FormData(form));
     try {
@@ -161,5 +167,7 @@
     },
     { rootMargin: "-15% 0px -70% 0px" },
   );
-  for (const section of form.querySelectorAll("section[id^=s-]")) seen.observe(section);
+  const watch = () => form.querySelectorAll("section[id^=s-]").forEach((section) => seen.observe(section));
+  document.addEventListener("spocweb:patched", watch);
+  watch();
 })();

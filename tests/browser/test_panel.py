@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Session
+from tests.browser.support import violations
 from tests.support import lxc
 from tests.support.stack import Stack
 
@@ -99,6 +100,27 @@ def test_the_definition_shows_what_saving_it_would_do(page: Page, stack: Stack) 
     expect(page.get_by_text("web is saved as revision 2.")).to_be_visible()
     definition = stack.get("/containers/web/")["definition"]
     assert definition == {"layers": ["base"], "env": {"A": "2", "B": ""}, "cmd": "/bin/sleep 2000", "halt": "SIGKILL"}
+
+
+def test_form_and_text_follow_each_other(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    page.goto("/containers/web/definition/")
+    page.get_by_text("Edit as text").click()
+    text = page.get_by_label("Definition as JSON, to be changed")
+    text.fill('{"definition": {"layers": ["base"], "env": {"A": "1"}, "cmd": "/bin/sleep 3"}')
+    expect(page.locator("#definition-checks")).to_contain_text("This is not JSON")
+    expect(page.get_by_label("Command")).not_to_have_value("/bin/sleep 3")
+    text.press("End")
+    text.press_sequentially("}")
+    expect(page.get_by_label("Command")).to_have_value("/bin/sleep 3")
+    expect(page.get_by_label("Key 1")).to_have_value("A")
+    expect(text).to_be_focused()
+    page.get_by_label("Value 1").fill("2")
+    expect(text).to_have_value(re.compile('"A": "2"'))
+    assert violations(page) == []
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("web is saved as revision 2.")).to_be_visible()
+    assert stack.get("/containers/web/")["definition"] == {"layers": ["base"], "env": {"A": "2"}, "cmd": "/bin/sleep 3"}
 
 
 def test_the_output_of_a_command_comes_line_by_line_and_without_a_gap(page: Page, stack: Stack) -> None:

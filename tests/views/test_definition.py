@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -225,17 +226,127 @@ def test_saving_the_same_change_twice_makes_one_revision(client: Client) -> None
     assert Container.objects.get(name="web").revision == 2
 
 
-def test_a_change_under_somebodys_hands_is_told_and_nothing_typed_is_lost(client: Client, admin: User) -> None:
-    row = rows.container("web", description="first")
-    containers.update_container(rows.actor(admin), row, {"description": "theirs"})
-    sent = {"layers": ["base"], "description": "mine", "revision": "1"}
-    tree = refused(client.post("/containers/web/definition/", sent))
-    assert "admin changed description of web meanwhile" in problems(tree)[0]
-    assert tree.one("input", name="description")["value"] == "mine"
-    assert data_of()["description"] == "theirs"
-    assert tree.one("input", name="revision")["value"] == "2"
-    assert client.post("/containers/web/definition/", {**sent, "revision": "2"}).status_code == 302
+def overtaken(client: Client, admin: User, theirs: dict[str, Any], mine: dict[str, Any]) -> Element:
+    """Somebody saves `theirs` while `mine` is typed; what saving `mine` answers."""
+    row = rows.container("web", description="first", env={"A": "1", "B": "2"}, cmd="/bin/web")
+    containers.update_container(rows.actor(admin), row, theirs)
+    sent = {"layers": ["base"], "description": "first", "env_key": ["A", "B"], "env_value": ["1", "2"], "cmd": "/bin/web"}
+    response = client.post("/containers/web/definition/", {**sent, "revision": "1", **mine})
+    assert response.status_code == 409
+    return parse(response)
+
+
+def test_what_only_somebody_else_changed_is_taken_over_and_named(client: Client, admin: User) -> None:
+    theirs = {"definition": {"layers": ["base"], "env": {"A": "1", "B": "theirs", "C": "3"}, "cmd": "/bin/web"}}
+    tree = overtaken(client, admin, theirs, {"description": "mine"})
+    box = tree.one(id="overlap")
+    assert "admin saved meanwhile" in box.text
+    assert [item.one("code").text for item in box.all("li")] == ["env.B", "env.C"]
+    assert "admin, revision 2" in box.text
+    assert box.all("tr") == []
+    assert data_of()["description"] == "first"
+    assert client.post("/containers/web/definition/", values_of(tree.one(id="editor"))).status_code == 302
+    assert data_of()["definition"]["env"] == {"A": "1", "B": "theirs", "C": "3"}
     assert data_of()["description"] == "mine"
+
+
+def test_what_both_changed_is_shown_side_by_side_and_neither_is_lost(client: Client, admin: User) -> None:
+    tree = overtaken(client, admin, {"description": "theirs", "autostart": True}, {"description": "mine"})
+    (row,) = tree.one(id="overlap").one("tbody").all("tr")
+    assert [cell.text for cell in row.all("td")][0] == "first"
+    assert "theirs admin, revision 2" in row.text
+    assert row.all("td")[2].text == "mine"
+    sent = values_of(tree.one(id="editor"))
+    assert sent["description"] == ["mine"]
+    assert sent["autostart"] == ["on"]
+
+    taken = parse(client.post("/containers/web/definition/", {**sent, "change": row.one("button")["value"]}))
+    assert values_of(taken.one(id="editor"))["description"] == ["theirs"]
+    assert taken.one(id="overlap").all("tr") == []
+    assert data_of()["description"] == "theirs"
+
+    assert client.post("/containers/web/definition/", sent).status_code == 302
+    assert data_of()["description"] == "mine"
+
+
+def test_a_third_save_meanwhile_is_put_together_too(client: Client, admin: User) -> None:
+    tree = overtaken(client, admin, {"description": "second"}, {"description": "mine"})
+    row = Container.objects.with_definition().get(name="web")
+    containers.update_container(rows.actor(admin), row, {"protected": True})
+    response = client.post("/containers/web/definition/", values_of(tree.one(id="editor")))
+    assert response.status_code == 409
+    tree = parse(response)
+    assert [item.one("code").text for item in tree.one(id="overlap").all("li")] == ["protected"]
+    assert client.post("/containers/web/definition/", values_of(tree.one(id="editor"))).status_code == 302
+    assert (data_of()["description"], data_of()["protected"]) == ("mine", True)
+
+
+def text_of(tree: Element) -> dict[str, Any]:
+    return json.loads(tree.one("textarea", id="definition-source").text)  # type: ignore[no-any-return]
+
+
+def test_the_text_and_the_form_are_one_object_both_ways(client: Client) -> None:
+    client.post("/new/", WHOLE)
+    tree = parse(client.get("/containers/web/definition/"))
+    data = {key: value for key, value in SPEC.items() if key != "name"}
+    assert text_of(tree) == data
+    sent = {"revision": "1", "source": "text", "text": json.dumps({"definition": {"layers": ["base"], "uid": "7"}})}
+    tree = parse(client.post("/containers/web/definition/preview/", sent, headers=HTMX))
+    assert tree.one("input", name="uid")["value"] == "7"
+    assert tree.one("input", name="cmd")["value"] == ""
+    assert [field["value"] for field in tree.all("input", name="layers")] == ["base"]
+    # What somebody types in is not replaced under the keys.
+    assert tree.all("textarea", id="definition-source") == []
+    tree = parse(client.post("/containers/web/definition/preview/", {"layers": ["base"], "gid": "8"}, headers=HTMX))
+    assert text_of(tree) == {"definition": {"layers": ["base"], "gid": "8"}}
+
+
+def test_the_text_is_saved_as_it_stands(client: Client) -> None:
+    client.post("/new/", WHOLE)
+    sent = {**WHOLE, "revision": "1", "source": "text", "text": json.dumps({**SPEC, "name": None, "description": "By text"})}
+    assert problems(refused(client.post("/containers/web/definition/", sent))) == ["Text: name: is no part of the text"]
+    sent["text"] = json.dumps({key: value for key, value in {**SPEC, "description": "By text"}.items() if key != "name"})
+    assert client.post("/containers/web/definition/", sent).status_code == 302
+    assert data_of() == {**SPEC, "description": "By text"}
+    sent = {"name": "app", "source": "text", "text": '{"definition": {"layers": ["base"]}}'}
+    assert client.post("/new/", sent)["Location"] == "/containers/app/"
+
+
+def test_the_text_is_put_into_the_form_without_script(client: Client) -> None:
+    rows.container("web")
+    sent = {"revision": "1", "change": "text", "text": '{"definition": {"layers": ["base"], "env": {"A": "žluť"}}}'}
+    response = client.post("/containers/web/definition/", sent)
+    assert response.status_code == 200
+    assert values_of(parse(response).one(id="editor"))["env_value"] == ["žluť", ""]
+    assert Revision.objects.filter(container_name="web").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "not JSON"),
+        ("{", "line 1 column 2"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "one JSON object"),
+        ("null", "one JSON object"),
+        ('{"definition": {"layers": ["base"], "layers": []}}', "a key twice"),
+        ('{"definition": {"layers": ["base"], "privileged": true}}', "privileged: is not a known key"),
+        ('{"definition": {"layers": "base"}}', "layers: must be a list"),
+        ('{"definition": {"layers": ["base"], "cmd": "a\\nlxc.evil = 1"}}', "U+000A"),
+        ('{"definition": {"layers": ["base"], "depends": {"a": "b"}}}', "depends: must be a list"),
+        ('{"definition": null}', "definition: must be an object"),
+    ],
+)
+def test_a_text_that_makes_no_sense_is_kept_and_nothing_is_saved(client: Client, text: str, words: str) -> None:
+    rows.container("web")
+    sent = {"revision": "1", "source": "text", "layers": ["base"], "description": "typed", "text": text}
+    for address in ("/containers/web/definition/", "/containers/web/definition/preview/", "/new/preview/"):
+        assert words in parse(client.post(address, sent)).one(id="definition-checks").text
+    tree = refused(client.post("/containers/web/definition/", sent))
+    assert [link["href"] for link in tree.one(id="problems").all("a")] == ["#definition-source"] * len(problems(tree))
+    assert values_of(tree.one(id="editor"))["description"] == ["typed"]
+    assert tree.one("input", name="source")["value"] == "text"
+    assert Revision.objects.filter(container_name="web").count() == 1
 
 
 @pytest.mark.parametrize(("state", "operation"), [(ContainerState.STOPPED, "start"), (ContainerState.RUNNING, "restart")])

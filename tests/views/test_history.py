@@ -192,3 +192,20 @@ def test_a_broken_row_does_not_hide_its_history(client: Client, web: Container) 
     EnvironmentVariable.objects.update(value="1\n2")
     assert specs.data_of(web)
     assert get(client).all("table", "sw-diff") != []
+
+
+def test_secrets_are_hidden_and_that_they_changed_is_told(client: Client) -> None:
+    row = rows.container("web", env={"DB_PASSWORD": "first-secret", "URL": "pg://u:in-url@db/x"}, cmd="/bin/web --token in-cmd")
+    definition = {
+        "layers": ["base"],
+        "env": {"DB_PASSWORD": "second-secret", "URL": "pg://u:other-url@db/x"},
+        "cmd": "/bin/web --token other-cmd",
+    }
+    containers.update_container(rows.ROOT, row, {"definition": definition})
+    for address in ("history/", "history/?from=1&to=2", "history/1/restore/", "history/?revision=1"):
+        response = client.get(f"/containers/web/{address}")
+        assert response.status_code == 200
+        text = response.content.decode()
+        assert "DB_PASSWORD" in text
+        for secret in ("first-secret", "second-secret", "in-url", "other-url", "in-cmd", "other-cmd"):
+            assert secret not in text, (address, secret)

@@ -131,6 +131,17 @@ class TerminalEnding(TextChoices):
     LOST = "lost", _("Lost")
 
 
+class InstallationState(TextChoices):
+    """What is being done to an installed app. Whatever a job did not end, the next one brings to an end."""
+
+    INSTALLING = "installing", _("Being installed")
+    INSTALLED = "installed", _("Installed")
+    UPDATING = "updating", _("Being updated")
+    GOING_BACK = "going-back", _("Going back")
+    BACKING_UP = "backing-up", _("Being backed up")
+    REMOVING = "removing", _("Being removed")
+
+
 class Via(TextChoices):
     WEB = "web", _("Web")
     API = "api", _("API")

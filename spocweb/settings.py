@@ -42,6 +42,8 @@ TERMINAL_RECORDING = env.boolean("SPOCWEB_TERMINAL_RECORDING", default=False)
 HOST = env.host_name("SPOCWEB_HOST", socket.gethostname())
 # The only directories that a layer may be imported from by path: root reads them for whoever may import.
 IMPORT_DIRS = env.paths("SPOCWEB_IMPORT_DIRS", "/srv:/tmp:/var/tmp:/mnt:/media:/opt")  # noqa: S108
+# Apps: what comes with spocweb, and folders of the administrator's own. Root reads them, so they must be root's alone.
+CATALOG_DIRS = [BASE_DIR / "containers" / "catalog" / "entries", *env.paths("SPOCWEB_CATALOG_DIRS", "")]
 
 # Django
 

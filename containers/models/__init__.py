@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from containers.models.app import (
+    Backup,
+    Installation,
+    InstallationContainer,
+    InstallationPort,
+    InstallationVersion,
+    InstallationVolume,
+)
 from containers.models.audit import Event, EventGap, SavedView
 from containers.models.container import Container, Dependency, EnvironmentVariable, LayerUse, Mount, Revision
 from containers.models.host import Host
@@ -16,6 +24,7 @@ from containers.models.volume import Volume
 
 __all__ = [
     "ApiToken",
+    "Backup",
     "Command",
     "Container",
     "Dependency",
@@ -25,6 +34,11 @@ __all__ = [
     "Host",
     "Image",
     "ImageLayer",
+    "Installation",
+    "InstallationContainer",
+    "InstallationPort",
+    "InstallationVersion",
+    "InstallationVolume",
     "Job",
     "JobContainer",
     "Layer",

@@ -1,0 +1,1 @@
+"""Apps: the catalogue of manifests, and what comes with spocweb (entries/)."""

@@ -1,0 +1,138 @@
+"""The apps that can be installed: manifests with their files, read anew by whoever needs one.
+
+Root reads them itself: what it runs is what lies here, never what stands in a row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+
+from containers.catalog import folders
+from containers.domain import manifest as manifests
+from containers.domain import recipe as recipes
+from containers.domain.build import FileFacts
+from containers.domain.installation import Stack, outline
+from containers.domain.instructions import Copy
+from containers.domain.manifest import FILE_NAME, Manifest
+from containers.domain.samples import answers_for
+from containers.domain.text import shown
+from containers.errors import InvalidRequest, NotFound
+
+_DUMMY: Final = Stack(("layer",))
+
+
+@dataclass(frozen=True)
+class App:
+    """An app: its manifest, and the other files of its folder by path."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+    @property
+    def name(self) -> str:
+        """What it is called in addresses and commands."""
+        return self.manifest.name
+
+    @property
+    def icon(self) -> bytes | None:
+        """The picture, an SVG or PNG file; a page shows it as an image, never as a part of itself."""
+        return self.files[self.manifest.icon] if self.manifest.icon else None
+
+    def recipe(self, key: str) -> str:
+        """Return the text of the recipe of an image."""
+        return self.files[self.manifest.images[key].recipe or ""].decode()
+
+    def recipe_files(self, key: str) -> dict[str, bytes]:
+        """Return the files that an image's recipe copies, by path."""
+        sources = {
+            source for step in recipes.parse(self.recipe(key)).instructions if isinstance(step, Copy) for source in step.sources
+        }
+        return {path: content for path, content in self.files.items() if any(_is_below(path, source) for source in sources)}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A folder of the catalogue that is no app, and why."""
+
+    folder: Path
+    error: InvalidRequest
+
+
+def names() -> list[str]:
+    """Return the names of all folders of the catalogue; the first directory that has a name is the one that counts."""
+    return sorted(_folders())
+
+
+def find(name: str) -> App:
+    """Return the app of that name. Raises NotFound, InvalidRequest where it has faults or is not root's alone."""
+    folder = _folders().get(name)
+    if folder is None:
+        raise NotFound(f"There is no app {shown(name, max_length=40)}")
+    return read(folder, trusted=True)
+
+
+def listing() -> tuple[list[App], list[Broken]]:
+    """Return all apps by title, and what is none of them though it lies there."""
+    apps: list[App] = []
+    broken: list[Broken] = []
+    for folder in _folders().values():
+        try:
+            apps.append(read(folder, trusted=True))
+        except InvalidRequest as error:
+            broken.append(Broken(folder, error))
+    return sorted(apps, key=lambda app: app.manifest.title.casefold()), broken
+
+
+def read(folder: Path, *, trusted: bool = False) -> App:
+    """Return the app that a folder holds. Raises InvalidRequest with every error, each with file and line."""
+    files = folders.read(folder, trusted=trusted)
+    if FILE_NAME not in files:
+        raise InvalidRequest.of(FILE_NAME, f"is missing in {folder}")
+    data = files.pop(FILE_NAME)
+    if len(data) > manifests.MAX_BYTES:
+        raise InvalidRequest.of(FILE_NAME, f"has more than {manifests.MAX_BYTES >> 10} KiB")
+    app = App(manifests.parse(data, files), files)
+    if app.name != folder.name and trusted:
+        raise InvalidRequest.of(f"{FILE_NAME}:1 name", f"is {app.name}, and the folder is called {folder.name}")
+    return app
+
+
+def facts(files: Mapping[str, bytes]) -> dict[str, FileFacts]:
+    """Return what a build asks of an app's files."""
+    return {
+        path: FileFacts(hashlib.sha256(content).hexdigest(), bool(getattr(content, "is_executable", False)))
+        for path, content in files.items()
+    }
+
+
+def check(folder: Path) -> App:
+    """Read an app as its author would have it installed: with sample answers, up to its containers' definitions.
+
+    Raises InvalidRequest with every error.
+    """
+    app = read(folder)
+    made = outline(app.manifest, "sample", answers_for(app.manifest.questions))
+    made.specs(dict.fromkeys(app.manifest.images, _DUMMY))
+    made.files(app.files)
+    return app
+
+
+def _is_below(path: str, source: str) -> bool:
+    return source in {".", path} or path.startswith(f"{source}/")
+
+
+def _folders() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for directory in settings.CATALOG_DIRS:
+        if not directory.is_dir():
+            continue
+        for folder in sorted(directory.iterdir()):
+            if folder.is_dir() and not folder.name.startswith("."):
+                found.setdefault(folder.name, folder)
+    return found

@@ -1,0 +1,118 @@
+"""Manifests: read or refused, every error with its line; and where answers may stand."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from containers.domain import manifest
+from containers.errors import InvalidRequest
+from tests.support.apps import MANIFEST, RECIPE
+
+FILES = {"web.recipe": RECIPE.encode()}
+
+
+def errors(text: str, **files: bytes) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidRequest) as caught:
+        manifest.parse(text.encode(), {**FILES, **files})
+    return [(error.field, error.message) for error in caught.value.errors]
+
+
+def test_a_manifest_is_read() -> None:
+    found = manifest.parse(MANIFEST.encode(), FILES)
+    assert (found.name, found.version, list(found.containers)) == ("note", "1.0", ["db", "web"])
+    assert str(found.image_ref("web")) == "app-note-web:1.0"
+    assert [step.title for step in found.phase(manifest.Phase.INSTALL)] == ["Write who is installed"]
+
+
+def test_all_errors_come_at_once_with_file_line_and_key() -> None:
+    text = MANIFEST.replace('title = "Note"', 'title = "Note"\nauthor = "me"').replace('type = "port"', 'type = "porto"')
+    text = text.replace('halt = "SIGKILL"\n\n[containers.web]', 'halt = "SIGNONE"\n\n[containers.web]')
+    found = errors(text)
+    assert [field for field, _ in found] == [
+        "app.toml:5 author",
+        "app.toml:21 questions.2.type",
+        "app.toml:32 containers.db.halt",
+    ]
+    assert found[0][1] == "is not a known key"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        ('depends = ["db"]', 'depends = ["sql"]', "containers.web.depends", "there is no container sql"),
+        ('image = "web"\nmounts', 'image = "wep"\nmounts', "containers.db.image", "there is no image wep"),
+        ("mounts = { data", "mounts = { other", "containers.db.mounts", "there is no volume other"),
+        ('recipe = "web.recipe"', 'recipe = "no.recipe"', "images.web.recipe", "there is no file no.recipe"),
+        ('question = "port"', 'question = "text"', "ports.0.question", "there is no question text of the type port"),
+        ("{{ text }} in", "{{ txt }} in", "files.0", "{{ txt }} is no question of this app"),
+        ("{{ text }} in", "{{ text | upper }} in", "files.0.text", "'{{' must begin a placeholder"),
+        ('cmd = "/bin/sleep 1000"', 'cmd = "/bin/echo {{ text }}"', "containers.db.cmd", "text can hold any text"),
+        ('TEXT = "{{ text }}"', 'TEXT = "{{ password }}"', "containers.web.env.TEXT", "password is a secret"),
+        ('"echo $WHO > /data/installed"', '"echo {{ text }}"', "steps.install.0.run", "text can hold any text"),
+        ('"echo $WHO > /data/installed"', '"{{ password }}"', "steps.install.0.run", "password is a secret"),
+        ('path = "note"', 'path = "../note"', "files.0.path", "must be a relative path"),
+        ('path = "note"', 'path = "/etc/passwd"', "files.0.path", "must be a relative path"),
+        ('{ data = "data" }', '{ data = "proc/data" }', "containers.db.mounts.data", "must not be /proc"),
+        ('version = "1.0"', 'version = "../1"', "version", "must start and end"),
+        ('default = "hello"', "default = 3", "questions.0", "default: must be text"),
+        ("manifest = 1", "manifest = 2", "manifest", "1"),
+    ],
+)
+def test_what_is_refused(old: str, new: str, field: str, message: str) -> None:
+    assert old in MANIFEST
+    text = MANIFEST.replace(old, new, 1)
+    ((place, found),) = errors(text)
+    assert place.partition(" ")[2] == field
+    assert message in found
+    # The line has the key, or is the head of the part that it lies in.
+    line = text.split("\n")[int(place.split()[0].removeprefix("app.toml:")) - 1]
+    assert line.startswith(("[", field.rpartition(".")[2], field.split(".")[-2] if "." in field else "-"))
+
+
+def test_circles_are_named() -> None:
+    text = MANIFEST.replace('[containers.db]\nimage = "web"', '[containers.db]\nimage = "web"\ndepends = ["web"]')
+    assert errors(text) == [("app.toml:29 containers.db.depends", "the dependencies go round in a circle: db → web → db")]
+
+
+def test_a_recipe_has_lines_of_its_own() -> None:
+    assert errors(MANIFEST, **{"web.recipe": b"FROM base\nRUNN x\n"})[0][0] == "web.recipe:2"
+
+
+def test_what_is_no_toml_says_where() -> None:
+    assert errors("manifest = 1\nname = \n")[0][0] == "app.toml:2"
+    with pytest.raises(InvalidRequest, match="UTF-8"):
+        manifest.parse(b"\xff", {})
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ('{ question = "port", equals = 1 }', "no question port is asked before it"),
+        ('{ question = "text", equals = 1 }', "is never true: text must be text"),
+    ],
+)
+def test_conditions_look_back_at_answers_that_can_be(condition: str, message: str) -> None:
+    text = MANIFEST.replace('label = "Password"', f'label = "Password"\nvisible_if = {condition}')
+    assert message in str(errors(text))
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        manifest.parse(data, {})
+
+
+@given(st.data())
+def test_a_manifest_with_any_line_changed_is_read_or_refused(data: st.DataObject) -> None:
+    lines = MANIFEST.split("\n")
+    number = data.draw(st.integers(0, len(lines) - 1))
+    lines[number] = data.draw(
+        st.sampled_from(["", "x = 1", "[[x]]", "[containers]", 'questions = "x"', "= 1", lines[number] * 2])
+    )
+    # Anything but a refusal would be a bug's own exception.
+    with suppress(InvalidRequest):
+        manifest.parse("\n".join(lines).encode(), FILES)

@@ -1,0 +1,94 @@
+"""Small apps for tests: one container on the test's own busybox layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MANIFEST = """\
+manifest = 1
+name = "note"
+version = "1.0"
+title = "Note"
+description = "Keeps a note"
+
+[[questions]]
+name = "text"
+type = "text"
+label = "Text"
+default = "hello"
+
+[[questions]]
+name = "password"
+type = "password"
+label = "Password"
+
+[[questions]]
+name = "port"
+type = "port"
+label = "Port"
+default = 18080
+
+[images.web]
+recipe = "web.recipe"
+
+[containers.db]
+image = "web"
+mounts = { data = "data" }
+cmd = "/bin/sleep 1000"
+halt = "SIGKILL"
+
+[containers.web]
+image = "web"
+depends = ["db"]
+mounts = { data = "data" }
+env = { TEXT = "{{ text }}" }
+cmd = "/usr/bin/httpd -f -p 80 -h /data"
+ready = "test -s /data/note"
+halt = "SIGKILL"
+
+[volumes.data]
+
+[[files]]
+volume = "data"
+path = "note"
+text = "{{ text }} in {{ instance }} with {{ container.db }}"
+
+[[files]]
+volume = "data"
+path = "secret/password"
+text = "{{ password }}"
+mode = "0600"
+uid = 7
+gid = 7
+
+[[ports]]
+container = "web"
+port = 80
+question = "port"
+
+[[steps.install]]
+title = "Write who is installed"
+container = "db"
+run = ["/bin/sh", "-c", "echo $WHO > /data/installed"]
+env = { WHO = "{{ instance }} {{ password }}" }
+
+[[steps.update]]
+title = "Write who is updated"
+container = "db"
+run = ["/bin/sh", "-c", "echo 1.0 >> /data/updated"]
+
+[[steps.uninstall]]
+title = "Say good-bye"
+container = "web"
+run = ["true"]
+"""
+RECIPE = "FROM base\nRUN echo 1.0 > /version\n"
+
+
+def write(catalog: Path, manifest: str = MANIFEST, *, name: str = "note", recipe: str = RECIPE, **files: str) -> Path:
+    """Write an app's folder into a catalogue."""
+    folder = catalog / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in {"app.toml": manifest, "web.recipe": recipe, **files}.items():
+        (folder / path).write_text(text)
+    return folder

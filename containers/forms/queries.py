@@ -29,17 +29,19 @@ class ContainerQuery:
     pending: bool = False
     drift: bool = False
     sort: str = "name"
+    group: str = ""
     page: str = "1"
 
     @classmethod
-    def of(cls, data: QueryDict, *, states: set[str], sorts: set[str]) -> Self:
-        state, sort = data.get("state", "").lower(), data.get("sort", "")
+    def of(cls, data: QueryDict, *, states: set[str], sorts: set[str], groups: set[str]) -> Self:
+        state, sort, group = data.get("state", "").lower(), data.get("sort", ""), data.get("group", "")
         return cls(
             search=_text(data, "search"),
             state=state if state in states else "",
             pending=data.get("pending") == "1",
             drift=data.get("drift") == "1",
             sort=sort if sort in sorts else "name",
+            group=group if group in groups else "",
             page=data.get("page", "1"),
         )
 

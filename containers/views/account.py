@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -30,20 +31,31 @@ def theme(request: HttpRequest) -> HttpResponse:
 @require_POST
 def columns(request: HttpRequest) -> HttpResponse:
     """For everybody, like the theme; no column at all is a choice, too."""
-    response = _back(request)
-    if "usual" in request.POST:
+    is_usual = "usual" in request.POST
+    value = ".".join(list_columns.known(request.POST.getlist("column"))) or list_columns.NONE
+    response = _back(request, columns="" if is_usual else value)
+    if is_usual:
         response.delete_cookie(list_columns.COOKIE, samesite="Lax")
     else:
-        value = ".".join(list_columns.known(request.POST.getlist("column"))) or list_columns.NONE
         response.set_cookie(list_columns.COOKIE, value, max_age=YEAR_S, samesite="Lax", secure=request.is_secure(), httponly=True)
     return response
 
 
-def _back(request: HttpRequest) -> HttpResponse:
-    """Return to the page that was left, or to the list if what is sent is no page of ours."""
+def _back(request: HttpRequest, **changes: str) -> HttpResponse:
+    """Return to the page that was left, or to the list if what is sent is no page of ours; `changes` go into its address."""
     target = request.POST.get("next", "")
     is_own = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()}, require_https=request.is_secure())
-    return redirect(target if is_own else "container-list")
+    return redirect(_with(target if is_own else reverse("container-list"), changes))
+
+
+def _with(address: str, changes: dict[str, str]) -> str:
+    path, _mark, query = address.partition("?")
+    values = QueryDict(query, mutable=True)
+    for key, value in changes.items():
+        values.pop(key, None)
+        if value:
+            values[key] = value
+    return f"{path}?{values.urlencode()}" if values else path
 
 
 def chosen_theme(request: HttpRequest) -> str:

@@ -1,4 +1,4 @@
-"""Which columns the list of containers has: everybody's own choice, kept in a cookie."""
+"""Which columns the list of containers has: everybody's own choice, in the address and remembered in a cookie."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 COOKIE: Final = "spocweb_columns"
+PARAMETER: Final = "columns"
 # The choice of none: an empty cookie is one that was taken back.
 NONE: Final = "-"
 # In their order; name, state and actions are always there.
@@ -25,8 +26,8 @@ USUAL: Final = ("address", "memory", "cpu", "starts", "job")
 
 
 def chosen(request: HttpRequest) -> tuple[str, ...]:
-    """Return the columns that the browser asks for, those that there are, in their order."""
-    value = request.COOKIES.get(COOKIE)
+    """Return the columns of the address, or those that the browser remembers; those that there are, in their order."""
+    value = request.GET.get(PARAMETER) or request.COOKIES.get(COOKIE)
     return known(value.split(".")) if value else USUAL
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
 from containers.forms.queries import ContainerQuery
 from containers.services import access
 from containers.views import activities, columns, rows, states
 from containers.views.access import Request, get_container, require
+from containers.views.grouping import GROUPINGS, groups
 from containers.views.listing import SORTS, Listing, Row
 from containers.views.patches import Wanted
 
@@ -23,23 +26,40 @@ from containers.views.patches import Wanted
 def container_list(request: Request) -> HttpResponse:
     require(request, "view")
     made_at = timezone.now()
-    query = ContainerQuery.of(request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts=set(SORTS))
+    query = ContainerQuery.of(
+        request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts={*SORTS}, groups={*GROUPINGS}
+    )
     listing = Listing(query)
     wanted = Wanted.of(request)
-    shown = [row for row in listing.page.object_list if wanted is None or _is_wanted(row, wanted)]
     chosen = columns.chosen(request)
     context: dict[str, Any] = {
         "section": "containers",
         "listing": listing,
-        "rows": rows.render(shown, columns=chosen, may_operate=access.may_operate(request.user)),
+        "rows": _render(request, listing, wanted, chosen),
         "columns": [(key, label, key in chosen) for key, label in columns.COLUMNS.items()],
         "sorts": SORTS,
         "sort_label": SORTS[query.sort],
+        "groupings": GROUPINGS,
+        "group_label": GROUPINGS[query.group].label if query.group else "",
         # The rows were read a little later than this, never before.
         "made_at": made_at.isoformat(),
     }
     template = "containers/_rows.html" if wanted else "containers/_list_swap.html" if request.htmx else "containers/list.html"
     return render(request, template, context)
+
+
+def _render(request: Request, listing: Listing, wanted: Wanted | None, chosen: tuple[str, ...]) -> SafeString:
+    """Return the rows that are wanted; where there are groups, the head of each, which counts what is in it."""
+    look = rows.Look(chosen, may_operate=access.may_operate(request.user))
+
+    def some(members: Iterable[Row]) -> SafeString:
+        return look.render(row for row in members if wanted is None or _is_wanted(row, wanted))
+
+    if not listing.query.group:
+        return some(listing.page.object_list)
+    return SafeString(
+        "".join(look.head(group) + some(group.rows) for group in groups(listing.page.object_list, listing.query.group))
+    )
 
 
 def _is_wanted(row: Row, wanted: Wanted) -> bool:

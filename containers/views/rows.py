@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -20,6 +21,7 @@ from django.utils.translation import gettext as _
 from containers.choices import ContainerState, JobState
 from containers.forms import amounts
 from containers.views import charts, marks, spans, states
+from containers.views.grouping import Group
 from containers.views.listing import Row
 from containers.views.reasons import reason_of
 from containers.views.states import Badge
@@ -43,13 +45,26 @@ _KEYS: Final = (
     "jobglyph",
     "jobage",
 )
+# The columns that nobody can do without.
+ALWAYS: Final = ("check", "name", "state", "acts")
 # A share of its memory limit from which a container is shown to come close to it.
 _CLOSE: Final = 0.9
 
 
-def render(rows: Iterable[Row], *, columns: tuple[str, ...], may_operate: bool) -> SafeString:
-    language = get_language() or ""
-    return SafeString("".join([_render(row, language, columns, may_operate=may_operate) for row in rows]))
+@dataclass(frozen=True)
+class Look:
+    """What all rows have in common."""
+
+    columns: tuple[str, ...]
+    may_operate: bool
+
+    def render(self, rows: Iterable[Row]) -> SafeString:
+        language = get_language() or ""
+        return SafeString("".join([_render(row, language, self.columns, may_operate=self.may_operate) for row in rows]))
+
+    def head(self, group: Group) -> SafeString:
+        context = {"group": group, "width": len(self.columns) + len(ALWAYS), "may_operate": self.may_operate}
+        return render_to_string("containers/_group.html", context)
 
 
 def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: bool) -> str:

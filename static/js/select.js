@@ -50,8 +50,38 @@
   function mark_all(all, count) {
     const box = document.querySelector("[data-select-all]");
     if (!box) return;
-    box.checked = count > 0 && count === all.length;
-    box.indeterminate = count > 0 && count < all.length;
+    mark(box, count, all.length);
+    for (const head of document.querySelectorAll("#rows [data-select-group]")) {
+      const own = members(head.closest("tr"));
+      mark(head, own.filter((one) => one.checked).length, own.length);
+    }
+  }
+
+  function mark(box, count, all) {
+    box.checked = count > 0 && count === all;
+    box.indeterminate = count > 0 && count < all;
+  }
+
+  // Up and down go from row to row, to the same thing in it; Home and End to the first and the last.
+  document.addEventListener("keydown", (event) => {
+    const row = event.target.closest?.("#rows > tr");
+    if (!row || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey || event.target.closest("details[open]")) return;
+    const next = { ArrowUp: row.previousElementSibling, ArrowDown: row.nextElementSibling, Home: row.parentElement.firstElementChild, End: row.parentElement.lastElementChild }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    if (next) focus_in(next, place(row, event.target), event.key);
+  });
+
+  const stops = (row) => [...row.querySelectorAll("a[href], input, button")].filter((element) => element.offsetParent !== null);
+  // Which cell, and the how-many-th thing in it: rows differ in what they offer.
+  const place = (row, element) => ({ cell: element.closest("td, th").cellIndex, index: stops(element.closest("td, th")).indexOf(element) });
+
+  function focus_in(row, { cell, index }, key) {
+    if (!row) return;
+    const own = stops(row.cells[cell] ?? row);
+    const target = own[Math.min(index, own.length - 1)] ?? stops(row)[0];
+    if (target) target.focus();
+    else focus_in(key === "ArrowUp" || key === "End" ? row.previousElementSibling : row.nextElementSibling, { cell, index }, key);
   }
 
   function fill(text, ...values) {
@@ -76,8 +106,16 @@
     if (event.target.matches('#rows input[name="container"]')) last = event.target;
   });
 
+  // The boxes below a group's head, up to the next one.
+  function members(head) {
+    const found = [];
+    for (let row = head.nextElementSibling; row && !row.matches(".sw-group"); row = row.nextElementSibling) found.push(...row.querySelectorAll('input[name="container"]'));
+    return found;
+  }
+
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-select-all]")) for (const box of boxes()) box.checked = event.target.checked;
+    else if (event.target.matches("[data-select-group]")) for (const box of members(event.target.closest("tr"))) box.checked = event.target.checked;
     else if (!event.target.matches('#rows input[name="container"]')) return;
     remember();
   });

@@ -56,6 +56,26 @@ def test_the_bulk_bar_tells_beforehand_whom_a_stop_reaches(page: Page, stack: St
     expect(bar).to_be_hidden()
 
 
+def test_rows_in_groups_are_walked_and_ticked_with_the_keyboard(page: Page, stack: Stack) -> None:
+    stack.add("db")
+    stack.add("web", depends=["db"])
+    page.goto("/containers/")
+    page.get_by_text("Group", exact=True).click()
+    page.get_by_role("link", name="tier").click()
+    expect(page).to_have_url(re.compile("group=tier"))
+    page.get_by_role("checkbox", name="Select all of Tier 1").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_role("checkbox", name="Select db", exact=True)).to_be_checked()
+    expect(page.get_by_role("form", name="Actions for the selected")).to_contain_text("1 of 2 selected")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("checkbox", name="Select db", exact=True)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="db", exact=True)).to_be_focused()
+    page.keyboard.press("End")
+    expect(page.get_by_role("link", name="web", exact=True)).to_be_focused()
+    assert violations(page) == []
+
+
 def test_the_menu_of_a_row_leads_to_the_plan(page: Page, stack: Stack) -> None:
     stack.add("web")
     page.goto("/containers/")

@@ -90,18 +90,22 @@ def test_columns_of_the_list_are_chosen_without_script(client: Client) -> None:
     usual = ["Address", "Memory", "CPU", "Starts", "Last job"]
     assert columns(client) == usual
     response = client.post("/columns/", {"column": ["limits", "cpu", "nothing"], "next": "/containers/?state=stopped"})
-    assert (response.status_code, response["Location"]) == (302, "/containers/?state=stopped")
+    assert (response.status_code, response["Location"]) == (302, "/containers/?state=stopped&columns=cpu.limits")
     assert client.cookies["spocweb_columns"]["httponly"]
     assert columns(client) == ["CPU", "Limits"]
     assert "7 processes" in parse(client.get("/containers/?row=web", headers={"HX-Request": "true"})).one("tr").text
     client.post("/columns/", {})
     assert columns(client) == []
+    assert [head.text for head in parse(client.get("/containers/?columns=job.cpu")).one("thead").all("th")][2:-1] == [
+        "CPU",
+        "Last job",
+    ]
     client.post("/columns/", {"usual": "1", "column": ["cpu"]})
     assert columns(client) == usual
 
 
 def test_columns_do_not_lead_elsewhere(client: Client) -> None:
-    assert client.post("/columns/", {"next": "https://example.org/"})["Location"] == "/containers/"
+    assert client.post("/columns/", {"next": "https://example.org/"})["Location"] == "/containers/?columns=-"
     assert client.get("/columns/").status_code == 405
 
 

@@ -88,6 +88,22 @@ def test_a_row_says_what_is_in_use_now(client: Client) -> None:
     assert names(get(client, "?sort=memory")) == ["app", "web", "db"]
 
 
+def test_rows_are_grouped_by_tier_and_counted(client: Client) -> None:
+    rows.chain()
+    rows.container("cache")
+    change("cache", state=RUNNING)
+    tree = get(client, "?group=tier&sort=name")
+    assert names(tree) == ["group-1", "cache", "db", "group-2", "app", "group-3", "web"]
+    head = tree.one("tr", id="group-1")
+    assert head.text == "Tier 1 · 2 · 1 running, 1 stopped"
+    columns = len(tree.one("thead").all("th")) + len(tree.one("thead").all("td"))
+    assert int(head.one("th")["colspan"]) == columns
+    assert tree.one("input", name="group")["value"] == "tier"
+    # What changed comes with the heads, which count.
+    assert names(get(client, "?group=tier&row=cache", headers=HTMX)) == ["group-1", "cache", "group-2", "group-3"]
+    assert names(get(client, "?group=nothing")) == ["app", "cache", "db", "web"]
+
+
 def test_a_stopped_container_can_be_started_from_its_row(client: Client) -> None:
     rows.container("web")
     tree = row(get(client), "web")

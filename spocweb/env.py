@@ -18,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 SAFE_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 # Linux allows 15 characters in an interface name (IFNAMSIZ - 1).
 SAFE_INTERFACE = re.compile(r"[a-z][a-z0-9_.-]{0,14}")
+SAFE_PROXY = re.compile(r"http://([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]):[0-9]{1,5}/?")
+SAFE_NO_PROXY = re.compile(r"[A-Za-z0-9.,:*/\[\]_-]+")
 SAFE_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
 
 
@@ -77,6 +79,21 @@ def bind(name: str, default: str) -> str:
     host, _, port = value.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
         raise ImproperlyConfigured(f"{name}={value!r}: expected ADDRESS:PORT")
+    return value
+
+
+def proxy(name: str) -> str:
+    """Read the address of a proxy; none if nothing is said. A password in it would be seen by the web process."""
+    value = text(name, "")
+    if value and not SAFE_PROXY.fullmatch(value):
+        raise ImproperlyConfigured(f"{name}: expected http://HOST:PORT, without a user name and password")
+    return value.rstrip("/")
+
+
+def no_proxy(name: str) -> str:
+    value = text(name, "")
+    if value and not SAFE_NO_PROXY.fullmatch(value):
+        raise ImproperlyConfigured(f"{name}={value!r}: expected names and addresses, separated by commas")
     return value
 
 

@@ -44,6 +44,12 @@ HOST = env.host_name("SPOCWEB_HOST", socket.gethostname())
 IMPORT_DIRS = env.paths("SPOCWEB_IMPORT_DIRS", "/srv:/tmp:/var/tmp:/mnt:/media:/opt")  # noqa: S108
 # Apps: what comes with spocweb, and folders of the administrator's own. Root reads them, so they must be root's alone.
 CATALOG_DIRS = [BASE_DIR / "containers" / "catalog" / "entries", *env.paths("SPOCWEB_CATALOG_DIRS", "")]
+# User names and passwords for registries, as `skopeo login --authfile` writes them: root's alone.
+REGISTRY_AUTH_FILE = env.path("SPOCWEB_REGISTRY_AUTH_FILE", f"{DATA_DIR}/keys/registries.json")
+# For pulls, repositories and base systems: root's programs have no other environment.
+HTTP_PROXY = env.proxy("SPOCWEB_HTTP_PROXY")
+HTTPS_PROXY = env.proxy("SPOCWEB_HTTPS_PROXY")
+NO_PROXY = env.no_proxy("SPOCWEB_NO_PROXY")
 
 # Django
 

@@ -9,6 +9,8 @@ from containers.domain.image import DEFAULT_VERSION, ImageRef
 from containers.errors import InvalidRequest
 
 MAX_REFERENCE: Final = 300
+# What a reference without a host means.
+DOCKER_HUB: Final = "docker.io"
 
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 _HOST: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?"
@@ -36,6 +38,13 @@ def registry_reference(value: str) -> str:
 def is_local(reference: str) -> bool:
     """Return whether the registry is on this machine: those speak plain HTTP, as `docker` takes it, too."""
     return bool(_LOOPBACK.fullmatch(reference.partition("/")[0])) and "/" in reference
+
+
+def registry_of(reference: str) -> str:
+    """Return the registry of a valid reference: HOST or HOST:PORT. A first part without dot and port is no host, but for one."""
+    host, slash, _ = reference.partition("/")
+    is_host = bool(slash) and ("." in host or ":" in host or host == "localhost")
+    return host if is_host and host != "index.docker.io" else DOCKER_HUB
 
 
 def image_of(reference: str) -> ImageRef:

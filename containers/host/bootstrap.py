@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,13 +28,21 @@ _RESOLVERS: Final = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv
 _LOOPBACK: Final = ("127.", "::1")
 
 
-def make(layout: Layout, runner: Runner, name: str, system: BaseSystem, idmap: IdMap) -> layers.Made:
+def make(
+    layout: Layout,
+    runner: Runner,
+    name: str,
+    system: BaseSystem,
+    idmap: IdMap,
+    *,
+    proxies: Mapping[str, str] | None = None,
+) -> layers.Made:
     """Make a layer of a base system. Raises Conflict if it exists, HostError without a tool, CommandFailed with its words."""
     tool, mirror = find_tool(system.tool), system.mirror or host_mirror()
     layers.require_free(layout, name)
     with layers.unfinished(layout, name, idmap_base=idmap.base) as scratch:
         words = argv(tool, system, mirror, f"{mapped.PLACE}/{_ROOTFS}")
-        mapped.run(runner, words, scratch, idmap, timeout_s=TIMEOUT_S)
+        mapped.run(runner, words, scratch, idmap, timeout_s=TIMEOUT_S, proxies=proxies)
         path = scratch / _ROOTFS
         _finish(path, idmap)
         made = layers.Made(

@@ -94,9 +94,10 @@ class Redirections(urllib.request.HTTPRedirectHandler):
 
 
 def opener() -> urllib.request.OpenerDirector:
-    """Return what speaks HTTP and nothing else: no files, no FTP, no proxy from the environment, no cookies."""
+    """Return what speaks HTTP and nothing else: no files, no FTP, no cookies. Proxies are those of our own environment."""
     opener = urllib.request.OpenerDirector()
     for handler in (
+        urllib.request.ProxyHandler({scheme: url for scheme, url in proxies().items() if scheme in {"http", "https"}}),
         urllib.request.HTTPHandler(),
         urllib.request.HTTPSHandler(context=ssl.create_default_context()),
         urllib.request.HTTPDefaultErrorHandler(),
@@ -105,6 +106,11 @@ def opener() -> urllib.request.OpenerDirector:
     ):
         opener.add_handler(handler)
     return opener
+
+
+def proxies() -> dict[str, str]:
+    """Return what `http_proxy` and `https_proxy` say; `no_proxy` is asked by the handler itself."""
+    return urllib.request.getproxies_environment()
 
 
 def ask(url: str, offset: int, validator: bytes) -> http.client.HTTPResponse:

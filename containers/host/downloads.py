@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -33,12 +33,21 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~@-]*", re.ASCII)
 
 
 class Source:
-    """A repository to read from: a URL, or a directory below one of `allowed`."""
+    """A repository to read from: a URL, by way of `proxies`, or a directory below one of `allowed`."""
 
-    def __init__(self, layout: Layout, runner: Runner, location: str, allowed: Iterable[Path]) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        runner: Runner,
+        location: str,
+        allowed: Iterable[Path],
+        *,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
         self._layout = layout
         self._runner = runner
         self._location = location
+        self._proxies = proxies
         self._allowed = (layout.repository, *allowed)
 
     def read(self, file: str, *, max_bytes: int) -> bytes:
@@ -86,7 +95,7 @@ class Source:
         # As root only until the program has made what speaks HTTP: see there.
         argv = ["/usr/bin/python3", "-I", "-S", _PROGRAM, url, name, str(max_bytes)]
         try:
-            self._runner.run(argv, cwd=self._layout.downloads, timeout_s=timeout_s, watch=watch)
+            self._runner.run(argv, cwd=self._layout.downloads, env=self._proxies, timeout_s=timeout_s, watch=watch)
         except CommandTimeout:
             raise
         except CommandFailed as error:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 from containers.host import layers, room, shut_in
 from containers.host.command import Runner
@@ -13,9 +11,6 @@ from containers.host.overlay import IdMap
 from containers.host.shut_in import PLACE
 
 __all__ = ["PLACE", "run"]
-
-# What reaches the network the way the administrator wants it: the program itself has no other environment.
-_PASSED_ON: Final = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE")
 
 
 def run(
@@ -25,9 +20,13 @@ def run(
     idmap: IdMap,
     *,
     timeout_s: float,
+    proxies: Mapping[str, str] | None = None,
+    secrets: Sequence[str] = (),
     watch: Callable[[], None] = lambda: None,
 ) -> str:
-    """Run a program that finds `directory` at PLACE and can write nothing else; return what it printed.
+    """Run a program that finds `directory` at PLACE and can write nothing else; return what it printed, without `secrets`.
+
+    `proxies` is what its environment says of them.
 
     Raises CommandFailed with its own words, CommandTimeout, Cancelled, HostError before the disk is full.
     """
@@ -38,5 +37,5 @@ def run(
 
     numbers = map(str, (idmap.base, idmap.size, layers.MAX_BYTES))
     argv = [*layers.PROGRAM, shut_in.__name__, *numbers, "--", *words]
-    passed_on = {key: value for key in _PASSED_ON if (value := os.environ.get(key))}
-    return runner.run(argv, cwd=directory, env={**layers.ENVIRONMENT, **passed_on}, timeout_s=timeout_s, watch=check).output
+    env = {**layers.ENVIRONMENT, **(proxies or {})}
+    return runner.run(argv, cwd=directory, env=env, timeout_s=timeout_s, secrets=secrets, watch=check).output

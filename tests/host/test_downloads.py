@@ -245,8 +245,20 @@ def test_nobody_listens(place: Layout) -> None:
         Source(place, Runner(), "http://127.0.0.1:1", ()).fetch(ENTRY)
 
 
+def test_the_proxy_that_is_set_is_asked_but_for_what_it_is_not_for(place: Layout, web: Web) -> None:
+    # What a proxy is asked for is the whole URL; this one has the file.
+    web.answers[FILE] = lambda handler: handler._serve(web.directory / FILE)
+    elsewhere = "http://images.example.org"
+    assert Source(place, Runner(), elsewhere, (), proxies={"http_proxy": web.url}).fetch(ENTRY).read_bytes() == CONTENT
+    downloads.discard(place, downloads.entry_name(ENTRY))
+    nobody = {"http_proxy": "http://127.0.0.1:1"}
+    with pytest.raises(HostError, match="refused"):
+        Source(place, Runner(), web.url, (), proxies=nobody).fetch(ENTRY)
+    assert Source(place, Runner(), web.url, (), proxies={**nobody, "no_proxy": "127.0.0.1"}).fetch(ENTRY).read_bytes() == CONTENT
+
+
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
-def test_no_proxy_of_the_environment_is_asked(source: Source, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+def test_no_proxy_of_a_shell_is_asked(source: Source, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "http://127.0.0.1:1")
     source.fetch(ENTRY)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from containers.jobs.cancel import CancelWatch
 from containers.jobs.handlers import image_files
 from containers.models import Image as ImageRow
 from containers.models import Job, Layer
-from containers.services import image_imports, images
+from containers.services import image_imports, images, records
 from tests.jobs.conftest import SYSTEM, Panel, steps
 from tests.support import images as files
 from tests.support import registry
@@ -279,6 +281,30 @@ def test_an_image_is_pulled_from_a_registry(panel: Panel, place: Callable[[], li
     assert ImageRow.objects.get().origin == f"{host}/team/web:1.2"
     programs = [command.argv[command.argv.index("--") + 1] for command in job.steps.get().commands.all() if "--" in command.argv]
     assert programs == ["skopeo"]
+
+
+def test_a_registry_is_told_who_we_are_and_nobody_else_is(
+    panel: Panel, place: Callable[[], list[str]], settings: Any, tmp_path: Path
+) -> None:
+    """The password stands in root's file alone: in no argument, no output, no row."""
+    settings.REGISTRY_AUTH_FILE = tmp_path / "registries.json"
+    login = "team:open sesame"
+    encoded = base64.b64encode(login.encode()).decode()
+    with registry.serving(WEB, login=login) as host:
+        job = panel.run(image_imports.request_pull(SYSTEM, f"{host}/web:1"))
+        assert job.state == JobState.FAILED
+        assert "authentication required" in job.reason or "unauthorized" in job.reason
+        settings.REGISTRY_AUTH_FILE.write_text(json.dumps({"auths": {host: {"auth": encoded}, "other": {"auth": "b3RoZXI="}}}))
+        settings.REGISTRY_AUTH_FILE.chmod(0o644)
+        job = panel.run(image_imports.request_pull(SYSTEM, f"{host}/web:1"))
+        assert "is not root's alone" in job.reason
+        settings.REGISTRY_AUTH_FILE.chmod(0o600)
+        job = panel.run(image_imports.request_pull(SYSTEM, f"{host}/web:1"))
+    assert job.state == JobState.SUCCEEDED, job.error
+    text = "".join(records.lines(job))
+    assert "--src-authfile /mnt/auth.json" in text
+    assert encoded not in text
+    assert "sesame" not in text
 
 
 def test_what_skopeo_says_is_the_reason(panel: Panel, place: Callable[[], list[str]]) -> None:

@@ -33,6 +33,8 @@ READERS: list[tuple[Callable[[str], object], str, object]] = [
     (lambda name: env.subnet(name, "10.0.0.0/24"), "10.1.0.0/16", ipaddress.IPv4Network("10.1.0.0/16")),
     (lambda name: env.bind(name, "127.0.0.1:1"), "[::1]:8000", "[::1]:8000"),
     (lambda name: env.host_name(name, "host"), "web-1.example.org", "web-1.example.org"),
+    (env.proxy, "http://proxy.example.org:3128/", "http://proxy.example.org:3128"),
+    (env.no_proxy, "localhost,10.0.0.0/8,.example.org", "localhost,10.0.0.0/8,.example.org"),
 ]
 
 REFUSED: list[tuple[Callable[[str], object], str]] = [
@@ -46,6 +48,11 @@ REFUSED: list[tuple[Callable[[str], object], str]] = [
     *((lambda name: env.interface(name, "br0"), value) for value in ("a" * 16, "Br0", "-br", "br 0", "br;0", "brücke")),
     *((lambda name: env.subnet(name, "10.0.0.0/24"), value) for value in ("10.0.0.1/24", "10.0.0.0/31", "::/64", "x")),
     *((lambda name: env.bind(name, "127.0.0.1:1"), value) for value in ("8000", ":8000", "a:", "a:0", "a:65536", "a:٣")),
+    *(
+        (env.proxy, value)
+        for value in ("proxy:3128", "http://user:secret@proxy:3128", "socks5://x:1", "http://x", "http://x:1/a")
+    ),
+    *((env.no_proxy, value) for value in ("a b", "a;b", "a\nb")),
     *((lambda name: env.host_name(name, "host"), value) for value in ("-rf", "a b", "a/b", "a\n", "x" * 70)),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -13,8 +14,12 @@ from tests.support.images import Image
 
 
 @contextmanager
-def serving(image: Image, *, hold: threading.Event | None = None) -> Iterator[str]:
-    """Yield HOST:PORT; the image is there by any name and tag. With `hold`, layers come when that is set."""
+def serving(image: Image, *, hold: threading.Event | None = None, login: str = "") -> Iterator[str]:
+    """Yield HOST:PORT; the image is there by any name and tag. With `hold`, layers come when that is set.
+
+    With a `login`, USER:PASSWORD, it is there for nobody else.
+    """
+    wanted = f"Basic {base64.b64encode(login.encode()).decode()}"
     members = image.members()
     [manifest] = oci.read_index(members[oci.INDEX_FILE])
 
@@ -23,6 +28,12 @@ def serving(image: Image, *, hold: threading.Event | None = None) -> Iterator[st
             self.do_GET()
 
         def do_GET(self) -> None:
+            if login and self.headers.get("Authorization") != wanted:
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="team"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             digest = self.path.rpartition("/")[2]
             if self.path == "/v2/":
                 self._answer(b"{}", "application/json")

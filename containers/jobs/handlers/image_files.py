@@ -17,12 +17,12 @@ from containers.choices import LayerSource
 from containers.domain.image import ImageRef
 from containers.domain.plan import Action, PlanStep
 from containers.errors import HostError, InvalidRequest
-from containers.host import imports, layers, registry
+from containers.host import imports, layers, registry, registry_auth
 from containers.host.command import Runner
 from containers.host.imports import Source
 from containers.host.oci import Importer, Prepared
 from containers.host.overlay import IdMap
-from containers.jobs import messages
+from containers.jobs import messages, outside
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.services import images, new_layers
@@ -185,7 +185,8 @@ class ImagePullHandler(ImageFileHandler):
     def opened(self, runner: Runner) -> Iterator[Source]:
         """Have skopeo copy the image into a directory of its own."""
         idmap = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
-        with registry.pull(self.layout, runner, self.origin(), idmap) as source:
+        auth = registry_auth.read(settings.REGISTRY_AUTH_FILE, self.origin())
+        with registry.pull(self.layout, runner, self.origin(), idmap, auth=auth, proxies=outside.proxies()) as source:
             yield source
 
 

@@ -15,7 +15,7 @@ from containers.errors import Conflict, InvalidRequest, NotFound
 from containers.host import bootstrap, imports, layers, rootfs
 from containers.host.command import Runner
 from containers.host.overlay import IdMap
-from containers.jobs import messages
+from containers.jobs import messages, outside
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Layer
@@ -125,7 +125,8 @@ class LayerBootstrapHandler(NewLayerHandler):
     def make(self, runner: Runner) -> layers.Made:
         """Run the tool that is there."""
         idmap = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
-        return bootstrap.make(self.layout, runner, self.layer.name, BaseSystem.validate_as(self.inputs, field=""), idmap)
+        system = BaseSystem.validate_as(self.inputs, field="")
+        return bootstrap.make(self.layout, runner, self.layer.name, system, idmap, proxies=outside.proxies())
 
 
 class LayerRemoveHandler(LayerHandler):

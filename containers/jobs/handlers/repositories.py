@@ -17,7 +17,7 @@ from containers.errors import InvalidRequest, NotFound
 from containers.host import archives, downloads, keys
 from containers.host import repository as own
 from containers.host.command import Runner
-from containers.jobs import messages
+from containers.jobs import messages, outside
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Image, Job, Repository
@@ -168,7 +168,7 @@ def spec_of(row: Repository) -> RepositorySpec:
 
 def source_of(handler: Handler, runner: Runner, location: str) -> downloads.Source:
     """Return what reads a repository: over HTTP, or below the directories that may be imported from."""
-    return downloads.Source(handler.layout, runner, location, settings.IMPORT_DIRS)
+    return downloads.Source(handler.layout, runner, location, settings.IMPORT_DIRS, proxies=outside.proxies())
 
 
 def fetch_index(source: downloads.Source, key: str) -> Index:

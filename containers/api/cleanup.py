@@ -29,7 +29,7 @@ class CleanUpOut(Schema):
     frees: Annotated[int, Field(description="Bytes, as far as sizes are known")]
     layers: list[UnusedOut]
     uploads: list[UnusedOut]
-    leftovers: Annotated[list[UnusedOut] | None, Field(description="Of killed jobs; null where root does not answer")]
+    leftovers: Annotated[list[UnusedOut] | None, Field(description="What jobs left unfinished; null where root does not answer")]
 
 
 class CleanUpBody(schemas.StrictBody):

@@ -58,9 +58,12 @@ def show_repository(request: ApiRequest, name: str) -> dict[str, Any]:
 
 
 @router.delete("/repositories/{name}/", auth=OPERATE, response={204: None, **ERRORS})
-def remove_repository(request: ApiRequest, name: str) -> Status[None]:
-    """Forget a repository. Images that were fetched from it stay."""
-    repositories.remove(actor_of(request), _other(name))
+def remove_repository(request: ApiRequest, name: str, serial: bool = False) -> Status[None]:
+    """Forget a repository. Images that were fetched from it stay, and an older index of the same key is still refused.
+
+    `?serial=true` forgets that, too: for a publisher who was really set back.
+    """
+    repositories.remove(actor_of(request), _other(name), serial_too=serial)
     return Status(204, None)
 
 

@@ -240,7 +240,8 @@ def check_successor(index: Index, *, serial: int | None, images: Sequence[Mappin
     if serial is not None and index.serial < serial:
         raise Untrusted(
             f"The index is older than the one seen before: its number is {index.serial}, that was {serial}",
-            resolution="If the repository was really set back, remove it here and add it again.",
+            resolution="If the repository was really set back, forget it with its number"
+            " (`manage.py repository remove NAME --with-number`) and add it again.",
         )
     if index.serial == serial and index.rows() != list(images):
         raise Untrusted(f"There are two different indexes of number {serial}: the repository was tampered with or set back")

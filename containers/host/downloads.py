@@ -153,6 +153,12 @@ def entry_name(entry: Entry) -> str:
     return f"{entry.ref.name}@{entry.ref.version}.{entry.sha256}"
 
 
+def image_of(file_name: str) -> str | None:
+    """Return of which image a file in the directory of downloads is; None for a small file that is only read."""
+    name, at, _ = file_name.partition("@")
+    return name if at else None
+
+
 def discard(layout: Layout, name: str) -> None:
     """Remove what was fetched under a name; what is gone already is fine."""
     for suffix in (_PART, _VALIDATOR):

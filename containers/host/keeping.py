@@ -66,15 +66,29 @@ def frozen(layout: Layout, runner: Runner, container: str) -> Iterator[None]:
 
 
 def thaw(layout: Layout, runner: Runner, container: str) -> bool:
-    """Let a container go on that a job has frozen for a while; return whether one had. Safe to repeat."""
+    """Let a container go on that a job has frozen for a while; return whether one had. Safe to repeat.
+
+    Raises HostError, and leaves the mark, where that does not succeed: the monitor has it tried again.
+    """
     mark = layout.thaw_mark(container)
     if not mark.exists():
         return False
     # One that was killed while it was frozen needs nothing any more.
     with suppress(Conflict):
-        Lxc(layout, runner).unfreeze(container)
+        _unfreeze(Lxc(layout, runner), container)
     mark.unlink(missing_ok=True)
     return True
+
+
+def _unfreeze(lxc: Lxc, container: str) -> None:
+    try:
+        lxc.unfreeze(container)
+    except HostError as error:
+        raise HostError(
+            f"{container} is still frozen: {error.brief}",
+            error.details,
+            resolution="It is tried again every minute; *Unfreeze* on its page does the same.",
+        ) from error
 
 
 def _check_room(source: Path, layout: Layout, runner: Runner) -> None:

@@ -154,7 +154,7 @@ def tree_size(path: Path, runner: Runner) -> int:
 
 
 def leftovers(layout: Layout, runner: Runner) -> dict[str, int]:
-    """Return what killed jobs left where layers are made, each with its bytes of disk."""
+    """Return what killed jobs left where layers are made, by name, each with its bytes of disk."""
     found = {}
     for path in sorted(layout.layers.glob(f"{_UNFINISHED}*")):
         # Gone meanwhile, or its maker lives.

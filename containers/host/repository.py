@@ -84,8 +84,24 @@ def tidy(layout: Layout, key: str) -> None:
     for path in layout.repository.glob("*@*.tar"):
         if path.name not in named:
             path.unlink(missing_ok=True)
+    remove_unfinished(layout)
+
+
+def unfinished_exports(layout: Layout) -> list[Path]:
+    """Return the files without an end whose makers are gone."""
+    found = []
+    for path in sorted(layout.repository.glob(f"{_UNFINISHED}*")):
+        with _unlocked(path) as is_left:
+            found += [path] if is_left else []
+    return found
+
+
+def remove_unfinished(layout: Layout) -> None:
+    """Remove the files without an end whose makers are gone."""
     for path in layout.repository.glob(f"{_UNFINISHED}*"):
-        _remove_unless_locked(path)
+        with _unlocked(path) as is_left:
+            if is_left:
+                path.unlink(missing_ok=True)
 
 
 def _publish(layout: Layout, key: Ed25519PrivateKey, index: Index) -> None:
@@ -98,19 +114,26 @@ def _publish(layout: Layout, key: Ed25519PrivateKey, index: Index) -> None:
     files.replace(layout.repository / repository.INDEX, raw, mode=_MODE, gid=gid)
 
 
-def _remove_unless_locked(path: Path) -> None:
+@contextmanager
+def _unlocked(path: Path) -> Iterator[bool]:
+    """Yield whether a file is there and its maker is gone."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
+        yield False
         return
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink(missing_ok=True)
-    except BlockingIOError:
-        # Its maker lives.
-        return
+        yield _lock(file)
     finally:
         os.close(file)
+
+
+def _lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes | None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from containers.choices import ACTIVE_JOB_STATES, Via
 from containers.domain.layout import Layout
 from containers.domain.states import Operation, State
-from containers.host import events, facts, layers, monitors, network, rootfs, system, volumes
+from containers.host import events, facts, monitors, network, remains, rootfs, system, volumes
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
 from containers.jobs.drifting import Drifting
@@ -109,7 +109,7 @@ class Monitor:
         terminals.sweep()
         self._check_network()
         # What jobs left that were killed. No row and no container knows of it, so it is nobody's to be mended.
-        layers.remove_unfinished(self._layout)
+        remains.remove_dead(self._layout)
 
     def _list_volumes(self) -> None:
         # Known before the look: what a job makes during it is not taken for gone.
@@ -129,6 +129,7 @@ class Monitor:
     def _reap(self) -> None:
         reaper.reap(self._host)
         reaper.clear_builds(self._host)
+        reaper.thaw_left(self._host, self._layout)
         reaper.ring_pending(self._host)
         reaper.lose_terminals()
         self._find_ended()

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState, LayerSource, StepState, TerminalEnding, Via
+from containers.domain.layout import Layout
 from containers.domain.states import Operation
 from containers.host.locks import Busy, Locks
 from containers.jobs import queue
@@ -95,6 +96,17 @@ def clear_builds(host: Host) -> None:
         _queue_removal(host, Operation.DESTROY, name)
     for name in layers.values_list("name", flat=True):
         _queue_removal(host, Operation.LAYER_REMOVE, name)
+
+
+def thaw_left(host: Host, layout: Layout) -> None:
+    """Queue a look at containers that a job has frozen and could not thaw: what failed once may work a minute later."""
+    for name in sorted(path.stem for path in (layout.run_dir / "lxc").glob("*.thaw")):
+        is_known = Container.objects.filter(host=host, name=name).exists()
+        active = Job.objects.active().filter(host=host, containers__name=name)
+        before = timezone.now() - timedelta(seconds=RETRY_S)
+        tried = Job.objects.filter(host=host, operation=Operation.TIDY, targets=[name], created_at__gt=before)
+        if is_known and not active.exists() and not tried.exists():
+            jobs.queue(SYSTEM, Operation.TIDY, [name], {}, [name])
 
 
 def _queue_removal(host: Host, operation: Operation, name: str) -> None:

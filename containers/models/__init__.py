@@ -13,7 +13,7 @@ from containers.models.app import (
 from containers.models.audit import Event, EventGap, SavedView
 from containers.models.container import Container, Dependency, EnvironmentVariable, LayerUse, Mount, Revision
 from containers.models.host import Host
-from containers.models.image import Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
+from containers.models.image import ForgottenRepository, Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
 from containers.models.job import Command, Job, JobContainer, Line, Step
 from containers.models.metrics import Sample
 from containers.models.sealed import SealedTextField
@@ -31,6 +31,7 @@ __all__ = [
     "EnvironmentVariable",
     "Event",
     "EventGap",
+    "ForgottenRepository",
     "Host",
     "Image",
     "ImageLayer",

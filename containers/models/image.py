@@ -169,3 +169,18 @@ class Repository(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("repository-detail", args=[self.name])
+
+
+class ForgottenRepository(models.Model):
+    """What had been seen of a publisher when its repository was forgotten: an older index is refused also after that."""
+
+    host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="forgotten_repositories")
+    public_key = models.CharField(max_length=64)
+    serial = models.BigIntegerField()
+    images = models.JSONField(default=list)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("host", "public_key"), name="forgotten_repository_unique_key"),)
+
+    def __str__(self) -> str:
+        return f"{self.public_key}: {self.serial}"

@@ -1,4 +1,4 @@
-"""What nothing uses: layers in no container and no image, uploads that no job needs, what killed jobs left. Images stay."""
+"""What nothing uses: layers in no container and no image, uploads that no job needs, what jobs left unfinished. Images stay."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ class Unused:
 
     name: str
     size: int | None
+
+    @property
+    def is_download(self) -> bool:
+        """Whether it is a file that is half here, with which the next try goes on."""
+        return self.name.startswith("downloads/")
 
 
 @dataclass(frozen=True)

@@ -185,7 +185,7 @@ class ImageBuildInputs(Inputs):
 
 
 class CleanUpInputs(Inputs):
-    """What goes, by name, unless it is used by then; `leftovers` are what killed jobs left where layers are made."""
+    """What goes, by name, unless it is used by then; `leftovers` are what jobs left unfinished, whatever it is then."""
 
     layers: Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_CLEANED)] = ()
     uploads: Annotated[tuple[UploadedName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_CLEANED)] = ()

@@ -18,7 +18,7 @@ from containers.domain.image import ImageRef
 from containers.domain.repository import OWN, Entry, Index, RepositorySpec
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest, NotFound
-from containers.models import Host, Image, Job, Layer, Repository
+from containers.models import ForgottenRepository, Host, Image, Job, Layer, Repository
 from containers.services import access, audit, exported, hosts, images, inputs
 from containers.services.actor import Actor
 from containers.services.queue import queue
@@ -70,13 +70,33 @@ def add(actor: Actor, spec: RepositorySpec) -> tuple[Repository, Job]:
     return row, job
 
 
-def remove(actor: Actor, row: Repository) -> None:
-    """Forget a repository, with the number of the newest index that was seen of it. What was fetched stays."""
+def remove(actor: Actor, row: Repository, *, serial_too: bool = False) -> None:
+    """Forget a repository; what was fetched stays, and so does the number of the newest index of its publisher.
+
+    With `serial_too` that is forgotten, too: for a publisher who was really set back.
+    """
     access.require(actor, "operate")
     with transaction.atomic():
+        hosts.lock()
         data = {"location": row.location, "public_key": row.public_key, "serial": row.serial}
-        audit.record(actor, "repository.remove", row.name, data)
+        audit.record(actor, "repository.remove", row.name, {**data, **({"serial_too": True} if serial_too else {})})
+        known = ForgottenRepository.objects.filter(host=row.host, public_key=row.public_key)
+        if serial_too:
+            known.delete()
+        elif row.serial is not None and not known.filter(serial__gt=row.serial).exists():
+            seen = {"serial": row.serial, "images": row.images}
+            ForgottenRepository.objects.update_or_create(host=row.host, public_key=row.public_key, defaults=seen)
         row.delete()
+
+
+def seen(row: Repository) -> tuple[int | None, object]:
+    """Return the number of the newest index that was seen of a repository, and its images.
+
+    One that was not looked into yet may have been known before, by whatever name and place: its key tells.
+    """
+    if row.serial is None and (known := ForgottenRepository.objects.filter(host=row.host, public_key=row.public_key).first()):
+        return known.serial, known.images
+    return row.serial, row.images
 
 
 def request_refresh(actor: Actor, row: Repository) -> Job:

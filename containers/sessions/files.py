@@ -11,7 +11,7 @@ from django.conf import settings
 from containers.domain.layout import Layout
 from containers.domain.tree import path_bytes
 from containers.errors import Conflict, NotFound
-from containers.host import layers, rootfs
+from containers.host import remains, rootfs
 from containers.host.command import Runner
 from containers.host.inspect import IdMap, Tree
 from containers.models import Layer
@@ -49,8 +49,8 @@ def read(order: Order, connection: Connection) -> None:
 
 
 def count_leftovers(order: Order, connection: Connection) -> None:
-    """Send what killed jobs left where layers are made, as JSON: names, and their bytes of disk."""
-    connection.send(json.dumps(layers.leftovers(_layout(), Runner())).encode())
+    """Send what jobs left that ended too early, as JSON: names, and their bytes of disk."""
+    connection.send(json.dumps(remains.find(_layout(), Runner())).encode())
 
 
 def _send(file: int, size: int, connection: Connection) -> None:

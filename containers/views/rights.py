@@ -50,7 +50,7 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.IMAGE_PULL: _("Fetches an image from a registry and makes layers and an image of it. Reads it as hostile."),
     Operation.LAYER_REMOVE: _("Removes a layer that no container uses."),
     Operation.LAYER_COMMIT: _("Copies what a container has written into a new layer. Suspends the container meanwhile."),
-    Operation.CLEAN_UP: _("Removes layers that nothing uses, uploads that no job needs, and what killed jobs left."),
+    Operation.CLEAN_UP: _("Removes layers that nothing uses, uploads that no job needs, and what jobs left unfinished."),
     Operation.IMAGE_REMOVE: _("Removes an image that no container stands on, and those of its layers that nothing else uses."),
     Operation.VOLUME_SCAN: _("Reads the sizes of all volumes. Opens nothing in them."),
     Operation.VOLUME_REMOVE: _("Removes a volume that no definition mounts and no container runs with, with all that is in it."),

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from containers.domain.image import ImageRef
 from containers.errors import InvalidRequest, NotFound
 from containers.management.commands.exportimage import Command
-from containers.models import Job, Repository
+from containers.models import ForgottenRepository, Job, Repository
 from tests.support import exports, rows
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +62,9 @@ def test_one_is_added_refreshed_and_forgotten() -> None:
     assert Job.objects.count() == 2
     assert "what was fetched from it stays" in run("repository", "remove", "team")
     assert not Repository.objects.exists()
+    exports.row("team")
+    run("repository", "remove", "team", "--with-number")
+    assert not ForgottenRepository.objects.exists()
     with pytest.raises(InvalidRequest, match="public_key"):
         run("repository", "--no-wait", "add", "team", "https://images.example.org/a", "x")
 

@@ -194,6 +194,18 @@ def test_a_container_that_was_left_frozen_is_thawed_once(box: Box) -> None:
     box.layout.thaw_mark(name).touch()
     assert keeping.thaw(box.layout, box.runner, name)
     assert box.lxc.look(name).state == State.RUNNING
+    box.lxc.freeze(name)
     box.layout.thaw_mark(name).touch()
+
+    class Refused(Runner):
+        """A host on which nothing can be thawed."""
+
+        def run(self, argv, **more):  # type: ignore[no-untyped-def]
+            words = ["/bin/false"] if "lxc-unfreeze" in str(argv[0]) else argv
+            return super().run(words, **more)
+
+    with pytest.raises(HostError, match="web is still frozen"):
+        keeping.thaw(box.layout, Refused(), name)
+    assert box.layout.thaw_mark(name).exists()
     box.lxc.kill(name)
     assert keeping.thaw(box.layout, box.runner, name)

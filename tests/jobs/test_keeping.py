@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from containers.choices import JobState
 from containers.domain.layout import Layout
@@ -185,3 +187,29 @@ def test_a_build_container_cannot_be_reset(panel: Panel) -> None:
     panel.add("builder", build=True)
     with pytest.raises(Conflict, match="has no ephemeral layer"):
         panel.do(Operation.RESET, "builder")
+
+
+def test_one_that_could_not_be_thawed_is_thawed_later(panel: Panel, layout: Layout) -> None:
+    running(panel)
+    lxc.run("lxc-freeze", "-P", str(layout.containers), "-n", "web")
+    layout.thaw_mark("web").touch()
+    layout.thaw_mark("stranger").touch()
+    asked = Job.objects.filter(operation=Operation.TIDY)
+    try:
+        for _ in range(2):
+            reaper.thaw_left(panel.host, layout)
+        job = asked.get()
+        assert panel.run(job).state == JobState.SUCCEEDED, job.error
+        assert (lxc.state(layout, "web"), layout.thaw_mark("web").exists()) == ("RUNNING", False)
+        layout.thaw_mark("web").touch()
+        Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(seconds=reaper.RETRY_S + 1))
+        waiting = layers.request_commit(SYSTEM, panel.row("web"), "mine")
+        reaper.thaw_left(panel.host, layout)
+        # A job that keeps it frozen right now does that itself.
+        assert asked.count() == 1
+        Job.objects.filter(pk=waiting.pk).update(state=JobState.CANCELLED)
+        reaper.thaw_left(panel.host, layout)
+        assert asked.count() == 2
+    finally:
+        for name in ("web", "stranger"):
+            layout.thaw_mark(name).unlink(missing_ok=True)

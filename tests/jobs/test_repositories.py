@@ -379,6 +379,23 @@ REFUSED_INDEXES = [
 ]
 
 
+def test_an_older_index_is_refused_also_after_a_repository_was_forgotten(panel: Panel, web: Web) -> None:
+    before = known()
+    spec = RepositorySpec(name="again", location=before.location, public_key=before.public_key)
+    repositories.remove(SYSTEM, before)
+    row, job = repositories.add(SYSTEM, spec)
+    assert panel.run(job).state == JobState.SUCCEEDED
+    assert hosts.get_repository("again").serial == before.serial
+    repositories.remove(SYSTEM, hosts.get_repository("again"))
+    set_back(web)
+    row, job = repositories.add(SYSTEM, spec)
+    job = panel.run(job)
+    assert job.state == JobState.FAILED
+    assert "older than the one seen before" in job.reason
+    repositories.remove(SYSTEM, row, serial_too=True)
+    assert panel.run(repositories.add(SYSTEM, spec)[1]).state == JobState.SUCCEEDED
+
+
 @pytest.mark.parametrize(("spoil", "reason"), REFUSED_INDEXES, ids=lambda value: getattr(value, "__name__", ""))
 def test_an_index_that_cannot_be_trusted_is_refused(panel: Panel, web: Web, layout: Layout, spoil: Any, reason: str) -> None:
     before = known()

@@ -14,7 +14,7 @@ from containers.domain.image import ImageRef
 from containers.domain.repository import RepositorySpec
 from containers.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from containers.models import Event, Image, Job, Layer, Repository
-from containers.services import exported, jobs, repositories
+from containers.services import exported, hosts, jobs, repositories
 from containers.services.repositories import Offer
 from tests.support import exports, rows
 from tests.support.rows import ROOT
@@ -53,6 +53,25 @@ def test_a_forgotten_one_stays_on_record() -> None:
     assert not Repository.objects.exists()
     data = {"location": SPEC.location, "public_key": exports.PUBLIC, "serial": 7}
     assert Event.objects.get(kind="repository.remove").data == data
+
+
+def test_what_was_seen_of_a_publisher_outlives_its_repository() -> None:
+    row = exports.row()
+    images = row.images
+    repositories.remove(ROOT, row)
+    again, _ = repositories.add(ROOT, SPEC.model_copy(update={"name": "other", "location": "https://elsewhere.example.org"}))
+    assert repositories.seen(again) == (7, images)
+    assert repositories.entries(again) == ()
+    stranger, _ = repositories.add(ROOT, SPEC.model_copy(update={"name": "new", "public_key": "0" * 64}))
+    assert repositories.seen(stranger) == (None, [])
+    # One that was never looked into teaches nothing, an older one neither.
+    repositories.remove(ROOT, again)
+    Repository.objects.filter(pk=stranger.pk).update(public_key=exports.PUBLIC, serial=6)
+    repositories.remove(ROOT, hosts.get_repository("new"))
+    again, _ = repositories.add(ROOT, SPEC)
+    assert repositories.seen(again)[0] == 7
+    repositories.remove(ROOT, again, serial_too=True)
+    assert repositories.seen(repositories.add(ROOT, SPEC)[0]) == (None, [])
 
 
 def test_what_it_offers_is_compared_with_what_is_here(django_assert_max_num_queries: Any) -> None:

@@ -1,4 +1,4 @@
-"""Removal of what nothing uses: layers, uploads, what killed jobs left."""
+"""Removal of what nothing uses: layers, uploads, what jobs left unfinished."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import transaction
 
 from containers.domain import amounts
 from containers.domain.plan import Action, PlanStep
-from containers.host import imports, layers, rootfs
+from containers.host import imports, layers, remains, rootfs
 from containers.host.command import NullRecorder, Runner
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
@@ -55,10 +55,11 @@ class CleanUpHandler(Handler):
     def _leftovers(self) -> list[PlanStep]:
         if not self.inputs.get("leftovers"):
             return []
-        found = layers.leftovers(self.layout, Runner(NullRecorder(), self.cancel.now))
+        found = remains.find(self.layout, Runner(NullRecorder(), self.cancel.now))
         if not found:
             return []
-        return [self._step(f"{len(found)} leftovers of killed jobs", sum(found.values()), self._remove_leftovers, None)]
+        what = f"{len(found)} leftovers of jobs that ended too early"
+        return [self._step(what, sum(found.values()), self._remove_leftovers, None)]
 
     def _step(self, what: str, size: int | None, removal: Callable[[Runner], None], kept: str | None) -> PlanStep:
         number = len(self._removals) + 1
@@ -79,5 +80,5 @@ class CleanUpHandler(Handler):
         imports.remove_upload(self.layout, name)
 
     def _remove_leftovers(self, runner: Runner) -> None:
-        runner.recorder.note(f"removes what is unfinished in {self.layout.layers}")
-        layers.remove_unfinished(self.layout)
+        runner.recorder.note(f"removes what is unfinished below {self.layout.data_dir}")
+        remains.remove(self.layout)

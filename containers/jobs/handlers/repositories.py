@@ -179,8 +179,8 @@ def fetch_index(source: downloads.Source, key: str) -> Index:
 
 
 def check_successor(row: Repository, index: Index) -> None:
-    """Refuse an index that is older than what the row has seen. Raises Untrusted, InvalidRequest for a broken row."""
-    if row.serial is not None and not isinstance(row.serial, int):
+    """Refuse an index that is older than what was seen before. Raises Untrusted, InvalidRequest for a broken row."""
+    serial, images = repositories.seen(row)
+    if serial is not None and not isinstance(serial, int):
         raise InvalidRequest.of("repository.serial", "must be a whole number")
-    images = row.images if isinstance(row.images, list) else []
-    repository.check_successor(index, serial=row.serial, images=images, now=timezone.now())
+    repository.check_successor(index, serial=serial, images=images if isinstance(images, list) else [], now=timezone.now())

@@ -1,16 +1,20 @@
-"""Removes what nothing uses: layers in no container and no image, uploads that no job needs, leftovers of killed jobs."""
+"""Removes what nothing uses: layers in no container and no image, uploads that no job needs, what jobs left unfinished."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 
 from containers.domain import amounts
+from containers.host import remains
+from containers.host.command import Runner
+from containers.management.commands import prepare
 from containers.management.following import FollowingCommand, root_actor
 from containers.services import cleanup
+from containers.services.cleanup import Unused
 
 
 class Command(FollowingCommand):
-    help = "Removes layers in no container and no image, uploads that no job needs, and leftovers of killed jobs. Images stay."
+    help = "Removes layers in no container and no image, uploads that no job needs, and what jobs left unfinished. Images stay."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -18,10 +22,11 @@ class Command(FollowingCommand):
 
     def handle(self, *args: object, dry_run: bool, no_wait: bool, **options: object) -> None:
         found = cleanup.find(root_actor())
-        for kind, items in (("layer", found.layers), ("upload", found.uploads)):
+        leftovers = [Unused(name, size) for name, size in remains.find(prepare.layout(), Runner()).items()]
+        for kind, items in (("layer", found.layers), ("upload", found.uploads), ("unfinished", leftovers)):
             for item in items:
                 self.stdout.write(f"{kind} {item.name}: {'unknown size' if item.size is None else amounts.size(item.size)}")
-        self.stdout.write(f"frees {amounts.size(found.size)}, and what killed jobs have left")
+        self.stdout.write(f"frees {amounts.size(found.size + sum(item.size or 0 for item in leftovers))}")
         if not dry_run:
             layers, uploads = ([item.name for item in items] for items in (found.layers, found.uploads))
             self.follow(cleanup.request_clean_up(root_actor(), layers=layers, uploads=uploads, leftovers=True), no_wait=no_wait)

@@ -24,8 +24,11 @@ class Command(FollowingCommand):
         add.add_argument("name")
         add.add_argument("location", help="an http or https address, or an absolute path")
         add.add_argument("public_key", help="64 hexadecimal digits")
-        for action, text in (("show", "list its images"), ("refresh", "look into it"), ("remove", "forget it")):
+        for action, text in (("show", "list its images"), ("refresh", "look into it")):
             actions.add_parser(action, help=text).add_argument("name")
+        remove = actions.add_parser("remove", help="forget it; an index that is older than the newest seen is still refused")
+        remove.add_argument("name")
+        remove.add_argument("--with-number", action="store_true", help="forget that, too: of one that was really set back")
         fetch = actions.add_parser("fetch", help="fetch an image from it")
         fetch.add_argument("name")
         fetch.add_argument("image", metavar="NAME:VERSION")
@@ -41,10 +44,14 @@ class Command(FollowingCommand):
             case "show":
                 self.show(options["name"])
             case "remove":
-                repositories.remove(root_actor(), hosts.get_repository(options["name"]))
-                self.stdout.write(f"{options['name']} is forgotten; what was fetched from it stays")
+                self.remove(options["name"], with_number=bool(options["with_number"]))
             case _:
                 self.queue(action, options, no_wait=no_wait)
+
+    def remove(self, name: str, *, with_number: bool) -> None:
+        """Forget a repository."""
+        repositories.remove(root_actor(), hosts.get_repository(name), serial_too=with_number)
+        self.stdout.write(f"{name} is forgotten; what was fetched from it stays")
 
     def queue(self, action: str, options: dict[str, str], *, no_wait: bool) -> None:
         """Ask for host work, and follow it."""

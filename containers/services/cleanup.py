@@ -1,4 +1,4 @@
-"""What nothing uses: layers in no container and no image, uploads that no job needs, what jobs left unfinished. Images stay."""
+"""What nothing uses: layers in no container, image or recipe, uploads that no job needs, unfinished work. Images stay."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db import transaction
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest, SpocError
 from containers.models import Job
-from containers.services import access, audit, hosts, inputs, tickets
+from containers.services import access, audit, hosts, inputs, parents, tickets
 from containers.services.actor import Actor
 from containers.services.queue import queue
 from containers.services.sessions import Session
@@ -60,9 +60,10 @@ class Findings:
 
 
 def find(actor: Actor) -> Findings:
-    """Look at what nothing uses now; three queries, and a question to root for an actor who is signed in."""
+    """Look at what nothing uses now; five queries, and a question to root for an actor who is signed in."""
     access.require(actor, "view")
-    unused = hosts.layers().available().filter(uses=None, image_uses=None)[:MOST]
+    named = parents.named_by_recipes()
+    unused = hosts.layers().available().filter(uses=None, image_uses=None).exclude(name__in=named)[:MOST]
     return Findings(
         layers=tuple(Unused(row.name, row.size_bytes) for row in unused),
         uploads=tuple(_stale_uploads()),

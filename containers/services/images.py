@@ -125,9 +125,9 @@ class Removal:
 
 
 def removal(image: Image) -> Removal:
-    """Look at what the removal of an image would take with it; two queries beside those of `with_layers()`."""
+    """Look at what the removal of an image would take with it; four queries beside those of `with_layers()`."""
     rows = [use.layer for use in image.image_layers.all()]
-    users = layers.users(rows, besides=image)
+    users = layers.users(rows, besides=image, recipes=True)
     return Removal([row for row in rows if not users[row.pk]], [(row, users[row.pk]) for row in rows if users[row.pk]])
 
 

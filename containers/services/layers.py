@@ -16,7 +16,7 @@ from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Container, Host, Image, ImageLayer, Job, Layer, LayerUse
-from containers.services import access, audit, hosts, inputs, uploads
+from containers.services import access, audit, hosts, inputs, parents, uploads
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -142,8 +142,11 @@ def request_remove(actor: Actor, layer: Layer) -> Job:
     return job
 
 
-def users(rows: Collection[Layer], *, besides: Image | None = None) -> dict[int, list[str]]:
-    """Return who uses each layer, by its key: containers by name, then images but `besides`; two queries."""
+def users(rows: Collection[Layer], *, besides: Image | None = None, recipes: bool = False) -> dict[int, list[str]]:
+    """Return who uses each layer, by its key: containers by name, then images but `besides`; two queries.
+
+    Where nobody named the layer that goes, `recipes` that stand on it count, too; two queries more.
+    """
     found: dict[int, list[str]] = {row.pk: [] for row in rows}
     uses = LayerUse.objects.filter(layer__in=found).order_by("container__name")
     for layer, name in uses.values_list("layer", "container__name"):
@@ -152,6 +155,9 @@ def users(rows: Collection[Layer], *, besides: Image | None = None) -> dict[int,
     for layer, image, name, version in of_images.values_list("layer", "image", "image__name", "image__version"):
         if besides is None or image != besides.pk:
             found[layer].append(f"image {name}:{version}")
+    named = parents.named_by_recipes() if recipes and rows else {}
+    for row in rows:
+        found[row.pk] += [f"recipe {name}" for name in named.get(row.name, ())]
     return found
 
 
@@ -162,7 +168,7 @@ def forget_unused(host: Host, names: Collection[str], *, mounted: Mapping[str, l
     Returns who uses each of the others, nobody for one that a job makes anew; the directories of all else are nobody's now.
     """
     rows = list(Layer.objects.filter(host=host, name__in=names))
-    used = users(rows)
+    used = users(rows, recipes=True)
     kept = {row.name: used[row.pk] or mounted.get(row.name, []) for row in rows}
     kept = {row.name: kept[row.name] for row in rows if kept[row.name] or not row.is_available}
     Layer.objects.filter(pk__in=[row.pk for row in rows if row.name not in kept]).delete()

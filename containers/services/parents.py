@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Self
 
-from containers.domain import build
+from containers.domain import build, recipe
 from containers.domain.image import Defaults
 from containers.domain.instructions import From
 from containers.domain.statements import field
@@ -84,3 +85,21 @@ class Catalogue:
         if name not in self.layers:
             raise NotFound(f"there is no image and no layer {name}")
         return [self.layers[name]], Defaults()
+
+
+def named_by_recipes() -> dict[str, list[str]]:
+    """Return, by the name of a layer, the recipes that stand on it as such, not on an image of that name; two queries.
+
+    A recipe that cannot be read stands on nothing.
+    """
+    images = set(hosts.images().values_list("name", flat=True))
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, text in hosts.recipes().values_list("name", "text"):
+        try:
+            parents = recipe.parse(text).parents.parents
+        except InvalidRequest:
+            continue
+        for parent in dict.fromkeys(parents):
+            if parent not in images:
+                found[parent].append(name)
+    return dict(found)

@@ -11,6 +11,7 @@ from django.test import Client
 
 from containers.errors import HostError
 from containers.models import Job, Layer
+from containers.services import recipes
 from tests.support import rows
 from tests.support.html import Element, parse
 from tests.support.sessions import session_server
@@ -39,6 +40,8 @@ def page(client: Client) -> Element:
 def test_it_lists_what_goes_and_how_much_it_frees(client: Client) -> None:
     rows.container("web")
     rows.image("shop:1", layers=("of-image",))
+    rows.layer("of-recipe")
+    recipes.save(rows.ROOT, "shop", "FROM of-recipe\n")
     rows.layer("spare")
     Layer.objects.filter(name="spare").update(size_bytes=3 * 2**20)
     tree = page(client)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from containers.domain.image import ImageRef
 from containers.models import Container, Image, Job, Layer
+from containers.services import images, recipes
 from tests.support import rows
 from tests.support.html import Element, parse
 
@@ -21,7 +23,9 @@ def page(client: Client, path: str) -> Element:
 
 
 def test_an_empty_list_says_what_an_image_is(client: Client) -> None:
-    assert "No images yet" in page(client, "/images/").text
+    tree = page(client, "/images/")
+    assert "No images yet" in tree.text
+    assert {"/add-layer/?from=debian", "/new-recipe/"} <= {link["href"] for link in tree.one("section").all("a")}
 
 
 def test_images_are_listed_with_size_and_users(client: Client) -> None:
@@ -51,6 +55,23 @@ def test_the_page_says_what_a_removal_takes_along(client: Client) -> None:
     response = client.post(removal.one("form")["action"])
     job = Job.objects.get()
     assert (response["Location"], job.operation, job.targets) == (f"/jobs/{job.pk}/", "image-remove", ["pg:15"])
+
+
+def test_a_layer_that_a_recipe_stands_on_stays_when_an_image_goes(client: Client) -> None:
+    rows.image("pg:15", layers=("base", "pg"))
+    recipes.save(rows.ROOT, "pg", "FROM base\nRUN true\n")
+    removal = page(client, "/images/pg/15/").one("section", aria_labelledby="image-remove")
+    assert "Layer base used by recipe pg kept" in removal.text
+    assert "Layer pg removed" in removal.text
+    gone, kept = images.forget(rows.host(), ImageRef.parse("pg:15"), ["base", "pg"], mounted={})
+    assert (gone, kept) == (["pg"], {"base": ["recipe pg"]})
+
+
+def test_an_image_of_the_name_is_what_a_recipe_stands_on(client: Client) -> None:
+    rows.image("base:1", layers=("below",))
+    rows.image("pg:15", layers=("base",))
+    recipes.save(rows.ROOT, "pg", "FROM base\n")
+    assert "Layer base removed" in page(client, "/images/pg/15/").one("section", aria_labelledby="image-remove").text
 
 
 def test_an_image_in_use_cannot_be_removed_and_the_page_says_by_whom(client: Client) -> None:
@@ -118,7 +139,7 @@ def test_the_viewer_changes_nothing(viewer_client: Client) -> None:
 @pytest.mark.parametrize("path", ["/images/", "/images/i0/1/"])
 def test_more_images_need_no_more_queries(client: Client, django_assert_max_num_queries: Any, path: str) -> None:
     rows.image("i0:1", layers=("base", "l0"))
-    with django_assert_max_num_queries(12) as few:
+    with django_assert_max_num_queries(13) as few:
         page(client, path)
     for number in range(1, 6):
         rows.image(f"i{number}:1", layers=("base", f"l{number}"))

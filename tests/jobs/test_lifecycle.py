@@ -322,6 +322,19 @@ def test_init_that_ends_at_once_fails_the_start(panel: Panel) -> None:
     assert panel.row("web").failure
 
 
+@pytest.mark.parametrize("ready", [None, "false"])
+def test_the_words_of_an_init_that_ends_are_the_reason(panel: Panel, ready: str | None) -> None:
+    panel.add("web", cmd="/bin/sh -c 'echo of an earlier run; sleep 1000'")
+    assert panel.do(Operation.START, "web").state == JobState.SUCCEEDED
+    panel.do(Operation.KILL, "web")
+    definition = {"cmd": "/bin/sh -c 'echo opens; echo; echo no data directory; exit 1'", "ready": ready, "layers": ["base"]}
+    containers.update_container(SYSTEM, panel.row("web"), {"definition": definition})
+    job = panel.do(Operation.START, "web")
+    assert "ready" in job.reason or "right after" in job.reason
+    assert ": no data directory" in job.reason
+    assert job.error.splitlines() == ["opens", "no data directory"]
+
+
 def test_an_init_that_is_not_there_fails_in_lxcs_words(panel: Panel, layout: Layout) -> None:
     panel.add("web", cmd="/no/such/init")
     job = panel.do(Operation.START, "web")

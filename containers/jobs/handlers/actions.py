@@ -18,6 +18,7 @@ from containers.domain.states import State
 from containers.errors import CommandFailed, HostError, InvalidRequest
 from containers.host import config, directories, keeping, live_limits, metrics, monitors, rootfs, system
 from containers.host.command import Runner
+from containers.host.console import Console
 from containers.host.facts import Look
 from containers.host.lxc import Lxc
 from containers.jobs.messages import (
@@ -154,11 +155,13 @@ def start(task: Task) -> None:
     command = task.inputs.get("command")
     _put_in_place(task)
     task.recorder.tell(Mounted(step=task.recorder.step, mounted=False))
+    console = Console(task.layout, task.name)
     look = task.lxc.start(task.name, command=command, timeout_s=task.subject.valid_spec.timeouts.start)
     task.recorder.tell(Started(step=task.recorder.step))
     task.recorder.tell(Looked(step=task.recorder.step, look=look))
     if command is None:
-        _await_ready(task, look)
+        with console.quoted():
+            _await_ready(task, look)
 
 
 def _await_ready(task: Task, look: Look) -> None:

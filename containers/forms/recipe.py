@@ -11,24 +11,37 @@ from containers.domain.image import DEFAULT_VERSION
 from containers.domain.recipe import MAX_FILE_PATH
 from containers.services.recipes import MAX_FILE_BYTES, FileContent
 
-EXAMPLE = """\
+# What a first recipe stands on where nothing is here yet.
+DEFAULT_BASE = "debian-12"
+# A container made from it runs as it is: what a new user sees first is what is built and started first.
+_EXAMPLE = """\
 # What the image stands on: images or layers, the lowest first.
-FROM debian-12
+FROM {base}
 
 RUN apt-get update && \\
     apt-get install --yes --no-install-recommends postgresql && \\
-    rm -rf /var/lib/apt/lists/*
+    apt-get clean && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/*
 
-# Files that stand here, or COPY files that you add to the recipe.
-COPY <<'END' /etc/motd
-Made from a recipe.
+# A file that stands here; COPY takes files that you add to the recipe, too.
+# The first start makes the database: mount a volume at its directory to keep it.
+COPY <<'END' /usr/local/bin/serve
+set -e
+data=/var/lib/postgresql/data
+bin=$(echo /usr/lib/postgresql/*/bin)
+[ -s $data/PG_VERSION ] || $bin/initdb --pgdata=$data
+exec $bin/postgres -D $data
 END
 
 USER postgres
-CMD /usr/lib/postgresql/15/bin/postgres -D /var/lib/postgresql/data
+CMD /bin/sh /usr/local/bin/serve
 READY pg_isready
 HALT SIGINT
 """
+
+
+def example(base: str | None = None) -> str:
+    """Return a recipe that works, on the layer `base`."""
+    return _EXAMPLE.format(base=base or DEFAULT_BASE)
 
 
 class TextForm(forms.Form):

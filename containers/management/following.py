@@ -8,11 +8,14 @@ from argparse import ArgumentParser
 from django.core.management.base import BaseCommand, CommandError
 
 from containers.choices import JobState, Via
+from containers.domain.steps import Action
 from containers.models import Job, Step
 from containers.services import watch
 from containers.services.actor import Actor
 
 INTERRUPTED = 130
+# Steps that are about a container as such.
+_WHOLE = (Action.START, Action.STOP, Action.DESTROY)
 
 
 def root_actor() -> Actor:
@@ -48,11 +51,16 @@ class FollowingCommand(BaseCommand):
             for line in progress.lines:
                 if line.command and line.command.step != heading:
                     heading = line.command.step
-                    self.stdout.write(f"  {heading.reason}")
+                    self.stdout.write(f"  {_what(heading)}")
                 self.stdout.write(f"    {line.text}")
             for step in progress.ended:
-                self.stdout.write(_line(step, step.reason if output else f"{step.action} {step.container}"))
+                self.stdout.write(_line(step, _what(step) if output else f"{step.action} {step.container}".strip()))
             self.stdout.flush()
+
+
+def _what(step: Step) -> str:
+    """Return "line 2: RUN make", "destroy: it was there to build": what a reason alone would not say."""
+    return f"{step.action}: {step.reason}" if step.action in _WHOLE else step.reason
 
 
 def _line(step: Step, what: str) -> str:

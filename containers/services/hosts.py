@@ -9,6 +9,7 @@ from typing import Final
 from django.conf import settings
 from django.db import models
 
+from containers.choices import LayerSource
 from containers.domain import names
 from containers.domain.image import ImageRef, image_name
 from containers.errors import InvalidRequest, NotFound
@@ -56,6 +57,12 @@ def layers() -> LayerQuerySet:
 def images() -> ImageQuerySet:
     """Return the images of this host."""
     return Image.objects.filter(host__name=settings.HOST)
+
+
+def newest_base() -> str | None:
+    """Return the name of the newest base system that can be used, if there is one."""
+    rows = layers().available().filter(source=LayerSource.BOOTSTRAP).order_by("-created_at", "name")
+    return rows.values_list("name", flat=True).first()
 
 
 def recipes() -> models.QuerySet[Recipe]:

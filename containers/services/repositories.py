@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from containers.choices import JobState
 from containers.domain import repository
 from containers.domain.image import ImageRef
 from containers.domain.repository import OWN, Entry, Index, RepositorySpec
@@ -103,6 +104,13 @@ def request_refresh(actor: Actor, row: Repository) -> Job:
     """Queue a look into a repository: its index is fetched, checked and kept."""
     access.require(actor, "operate")
     return queue(actor, Operation.REPOSITORY_REFRESH, [row.name], {}, host=row.host)
+
+
+def failed_look(row: Repository) -> Job | None:
+    """Return the last look into a repository where that did not succeed; one query."""
+    looks = hosts.jobs().filter(operation=Operation.REPOSITORY_REFRESH, targets=[row.name], created_at__gte=row.created_at)
+    last = looks.order_by("-pk").first()
+    return last if last is not None and last.has_ended and last.state != JobState.SUCCEEDED else None
 
 
 def request_fetch(actor: Actor, name: str, ref: ImageRef, *, retry_of: Job | None = None) -> Job:

@@ -55,6 +55,9 @@ def _shown(of: Stateful) -> states.Badge:
     return states.JOB_BADGES[JobState(of.state)] if isinstance(of, Job) else states.STEP_BADGES[StepState(of.state)]
 
 
+register.filter(wording.sentence)
+
+
 @register.filter
 def age(moment: datetime | None) -> SafeString | str:
     """How long ago, kept counting by the page."""

@@ -20,8 +20,9 @@ from containers.domain.steps import Action
 from containers.models import Command, Job, Line, Step
 from containers.services import hosts, resuming
 from containers.services.resuming import Rest
-from containers.views import activities, reasons, spans, states, wording
+from containers.views import activities, made, reasons, spans, states, wording
 from containers.views.job_steps import Segment, ShownCommand, ShownStep
+from containers.views.made import Made
 from containers.views.patches import Wanted
 from containers.views.revisions import Since
 from containers.views.states import Badge
@@ -147,6 +148,11 @@ class JobPage:
             segments.append(Segment(badge.ink, round(x, 1), round(width - 1, 1)))
             x += width
         return segments
+
+    @cached_property
+    def made(self) -> Made | None:
+        """What there is to go on with; one query more for jobs that make layers and images."""
+        return made.of(self.job)
 
     @cached_property
     def containers(self) -> list[str]:

@@ -18,6 +18,25 @@ from containers.views.states import Badge
 MORE_LINES: Final = 1_000
 
 
+# How root starts programs of its own that read what others wrote.
+_INTERPRETER: Final = "python3"
+_SHUT_IN: Final = "shut_in"
+
+
+def _program(argv: list[str]) -> str:
+    name = PurePosixPath(argv[0]).name if argv else ""
+    if name != _INTERPRETER:
+        return name
+    script = argv[argv.index("-m") + 1].rpartition(".")[2] if "-m" in argv[:-1] else _script(argv)
+    if script == _SHUT_IN and "--" in argv[:-1]:
+        return _program(argv[argv.index("--") + 1 :])
+    return script or name
+
+
+def _script(argv: list[str]) -> str:
+    return next((PurePosixPath(word).stem for word in argv[1:] if word.endswith(".py")), "")
+
+
 @dataclass(frozen=True)
 class Segment:
     ink: str
@@ -33,7 +52,8 @@ class ShownCommand:
 
     @property
     def program(self) -> str:
-        return PurePosixPath(str(self.row.argv[0])).name if self.row.argv else ""
+        """What runs: of what root runs through programs of its own, those, and what they shut in."""
+        return _program([str(word) for word in self.row.argv])
 
     @property
     def is_running(self) -> bool:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from containers.domain.image import DEFAULT_VERSION
 from containers.errors import InvalidRequest, NotFound, SpocError
-from containers.forms.recipe import EXAMPLE, BuildForm, FileForm, NewForm, TextForm
+from containers.forms.recipe import BuildForm, FileForm, NewForm, TextForm, example
 from containers.models import Recipe
 from containers.services import hosts, outlines
 from containers.services import recipes as service
@@ -50,7 +50,7 @@ def recipe_list(request: Request) -> HttpResponse:
 @login_required
 def create(request: Request) -> HttpResponse:
     require(request, "operate")
-    form = NewForm(request.POST) if request.method == "POST" else NewForm(initial={"text": EXAMPLE})
+    form = NewForm(request.POST) if request.method == "POST" else NewForm(initial={"text": _example(request)})
     problems: list[Problem] = []
     if form.is_bound and form.is_valid():
         name, text = form.cleaned_data["name"], form.cleaned_data["text"]
@@ -62,6 +62,12 @@ def create(request: Request) -> HttpResponse:
             form.add_error("name", str(error))
     context = {"section": "images", "form": form, "problems": problems}
     return render(request, "recipes/create.html", context, status=422 if form.errors or problems else 200)
+
+
+def _example(request: Request) -> str:
+    """A recipe that works: on the layer that was asked for, or else on the newest base system."""
+    asked = hosts.layers().filter(name=request.GET.get("from", "")).first()
+    return example(asked.name if asked else hosts.newest_base())
 
 
 @require_http_methods(["GET", "POST"])

@@ -45,13 +45,14 @@ def repository_list(request: Request) -> HttpResponse:
 @login_required
 def repository_detail(request: Request, name: str) -> HttpResponse:
     require(request, "view")
-    context = {"section": "repositories", "name": name}
+    context: dict[str, object] = {"section": "repositories", "name": name}
     if name == OWN:
         images = service.compared(exported.index().images, own=True)
         return render(request, "repositories/own.html", {**context, "own": _own(), "images": images})
     row = hosts.get_repository(name)
     images = service.compared(service.entries(row))
-    return render(request, "repositories/detail.html", {**context, "row": row, "images": images, "is_url": is_url(row.location)})
+    context |= {"row": row, "images": images, "is_url": is_url(row.location), "failed": service.failed_look(row)}
+    return render(request, "repositories/detail.html", context)
 
 
 @require_POST

@@ -44,6 +44,11 @@ def job_title(job: Job) -> str:
     return f"{operation_label(job.operation)} {names_in_short(job.targets)}".strip()
 
 
+def sentence(text: str) -> str:
+    """Begin a text with a capital, unless it begins with a name: "postgresql:latest to …", "http://…"."""
+    return f"{text[0].upper()}{text[1:]}" if text.split(" ", 1)[0].isalpha() else text
+
+
 def inputs_in_short(inputs: dict[str, Any]) -> str:
     """Return what a job was given beside its targets: "command: sh -c ls, uid: 0"."""
     return ", ".join(f"{key}: {_value(value)}" for key, value in inputs.items())

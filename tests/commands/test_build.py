@@ -94,6 +94,21 @@ def test_what_is_printed_comes_as_it_comes_and_a_failure_fails(kitchen: Path, wo
     ]
 
 
+def test_steps_about_the_container_say_what_they_do(kitchen: Path, worker: Callable[..., None]) -> None:
+    def end() -> None:
+        job, at = Job.objects.get(), timezone.now()
+        for number, (action, reason) in enumerate((("start", "layer shop is built in it"), ("destroy", "it was there")), start=1):
+            values = {"action": action, "reason": reason, "state": StepState.SUCCEEDED, "ended_at": at}
+            Step.objects.create(job=job, number=number, container="build-shop-1", **values)
+        Job.objects.update(state=JobState.SUCCEEDED)
+
+    worker(end)
+    assert build(str(kitchen / "Recipe"), "--image", "shop").splitlines()[1:-1] == [
+        "  succeeded  start: layer shop is built in it",
+        "  succeeded  destroy: it was there",
+    ]
+
+
 def test_the_text_may_come_from_standard_input(kitchen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(kitchen)
     with (kitchen / "Recipe").open() as stream:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from containers.choices import Cancel, JobState, Operation, StepState
 from containers.models import Command, Container, Job, JobContainer, Line, Step
 from containers.services import containers, operations
+from containers.views.job_steps import ShownCommand
 from tests.support import rows
 from tests.support.html import Element, parse
 from tests.views.conftest import HTMX
@@ -457,3 +458,65 @@ def test_a_failed_start_says_what_changed_since_the_last_good_one(client: Client
     assert "env.PORT – → 3100" in link.text
     Job.objects.filter(pk=again.pk).update(revisions={"app": 1})
     assert f"the one of its last good start, job {good.pk}" in get(client, f"/jobs/{again.pk}/").one(id="step-1").text
+
+
+PYTHON = ["/usr/bin/python3", "-s", "-S", "-P", "-m"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "name"),
+    [
+        (["/usr/bin/lxc-start", "-n", "db"], "lxc-start"),
+        ([*PYTHON, "containers.host.unpack", "100000", "65536"], "unpack"),
+        ([*PYTHON, "containers.host.shut_in", "100000", "65536", "9", "--", "mmdebstrap", "--mode=root"], "mmdebstrap"),
+        ([*PYTHON, "containers.host.shut_in", "100000", "65536", "9", "--"], "shut_in"),
+        (["/usr/bin/python3", "-I", "-S", "/usr/local/lib/download.py", "http://a.example"], "download"),
+        (["/usr/bin/python3", "-c", "1"], "python3"),
+        ([*PYTHON], "python3"),
+        ([], ""),
+    ],
+)
+def test_a_command_is_called_what_runs_in_it(argv: list[str], name: str) -> None:
+    assert ShownCommand(Command(argv=argv), [], 0).program == name
+
+
+@pytest.mark.parametrize(
+    ("operation", "targets", "inputs", "made"),
+    [
+        ("layer-bootstrap", ["base"], {}, [("base", "/layers/base/")]),
+        ("layer-commit", ["web"], {"layer": "base"}, [("base", "/layers/base/")]),
+        ("image-build", ["shop:1"], {}, [("shop:1", "/images/shop/1/")]),
+        ("image-fetch", ["gone:1"], {}, []),
+        ("image-build", ["../x"], {}, []),
+        ("image-export", ["shop:1"], {}, [("own", "/repositories/own/")]),
+        ("repository-refresh", ["team"], {}, [("team", "/repositories/team/")]),
+        ("layer-import", ["base", "b"], {}, []),
+    ],
+)
+def test_what_a_job_has_made_is_one_click_away(
+    client: Client, operation: str, targets: list[str], inputs: dict[str, str], made: list[tuple[str, str]]
+) -> None:
+    rows.image("shop:1", layers=("base",))
+    job = Job.objects.create(host=rows.host(), operation=operation, targets=targets, inputs=inputs, state=JobState.SUCCEEDED)
+
+    def links() -> list[tuple[str, str]]:
+        return [
+            (link.text, link["href"]) for link in get(client, f"/jobs/{job.pk}/").one(id="job-head").one("div", "sw-sub").all("a")
+        ]
+
+    assert links() == made
+    Job.objects.update(state=JobState.FAILED)
+    assert links() == []
+
+
+def test_steps_of_one_container_are_told_apart_and_names_keep_their_letters(client: Client, operator: User) -> None:
+    rows.container("web")
+    job = request(operator, Operation.START, "web", started_at=START, ended_at=START)
+    for number, reason in enumerate(("line 2: RUN make", "shop:1 to /srv"), start=1):
+        row = step(job, number, "web", StepState.SUCCEEDED)
+        Step.objects.filter(pk=row.pk).update(reason=reason)
+        command(row, ["true"], [])
+    tree = get(client, f"/jobs/{job.pk}/")
+    summaries = [summary.text for summary in tree.all("summary") if "web" in summary.text]
+    assert ["Line 2: RUN make" in summaries[0], "shop:1 to /srv" in summaries[1]] == [True, True]
+    assert "shop:1 to /srv" in tree.one(id="job-tree").text

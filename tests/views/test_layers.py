@@ -32,6 +32,8 @@ def page(client: Client) -> Element:
 
 def test_an_empty_list_says_what_a_layer_is(client: Client) -> None:
     assert "No layers yet" in page(client).text
+    links = {link["href"] for link in page(client).one("main").one("section").all("a")}
+    assert links == {"/add-layer/?from=debian", "/add-layer/", "/add-layer/?from=registry"}
 
 
 def test_a_layer_is_shown_with_size_and_users(client: Client) -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from containers.choices import LayerSource
 from containers.models import Job, Layer, Recipe
 from containers.services import outlines, recipes
 from containers.services.recipes import FileContent
@@ -86,6 +87,20 @@ def test_a_new_recipe_begins_with_an_example_that_can_be_saved(client: Client) -
     response = client.post("/new-recipe/", {"name": "shop", "text": text.replace("\n", "\r\n")})
     assert (response.status_code, response["Location"]) == (302, "/recipes/shop/")
     assert Recipe.objects.get().text == text
+
+
+def test_the_example_stands_on_what_is_there(client: Client) -> None:
+    def base(path: str) -> str:
+        return main(client.get(path)).one("textarea").text.partition("FROM ")[2].split()[0]
+
+    assert base("/new-recipe/") == "debian-12"
+    Layer.objects.filter(pk=rows.layer("trixie").pk).update(source=LayerSource.BOOTSTRAP)
+    assert base("/new-recipe/") == "trixie"
+    assert base("/new-recipe/?from=base") == "base"
+    assert base("/new-recipe/?from=../x") == "trixie"
+    assert [link["href"] for link in main(client.get("/layers/base/")).all("a") if link.text == "New recipe on it"] == [
+        "/new-recipe/?from=base"
+    ]
 
 
 def test_every_wrong_line_is_shown_with_what_stands_there_and_what_was_typed_stays(client: Client, recipe: Recipe) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
 from containers.models import Event, Image, Job, Layer, Repository
 from tests.support import exports, rows
@@ -128,6 +129,21 @@ def test_one_is_refreshed_and_forgotten(client: Client) -> None:
     assert response["Location"] == "/repositories/"
     assert not Repository.objects.exists()
     assert Event.objects.filter(kind="repository.remove", subject="team").exists()
+
+
+def test_a_look_that_did_not_succeed_is_said_until_one_does(client: Client) -> None:
+    exports.row("team")
+    client.post("/repositories/team/refresh/")
+    job = Job.objects.get()
+    assert "did not succeed" not in page(client, "/repositories/team/").text
+    Job.objects.update(state="failed", reason="The index is signed with another key", ended_at=timezone.now())
+    tree = page(client, "/repositories/team/").one("main")
+    assert "The last look did not succeed" in tree.text
+    assert "The index is signed with another key" in tree.text
+    assert tree.all("a", href=f"/jobs/{job.pk}/")
+    client.post("/repositories/team/refresh/")
+    Job.objects.filter(pk__gt=job.pk).update(state="succeeded", ended_at=timezone.now())
+    assert "did not succeed" not in page(client, "/repositories/team/").text
 
 
 @pytest.mark.parametrize("action", ["refresh", "remove"])

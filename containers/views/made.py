@@ -1,0 +1,57 @@
+"""What a job has made, to go on with from the job's page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.urls import reverse
+
+from containers.choices import JobState, Operation
+from containers.domain.image import ImageRef
+from containers.domain.repository import OWN
+from containers.errors import SpocError
+from containers.models import Image, Job, Layer
+from containers.services import hosts
+
+_LAYERS: Final = (Operation.LAYER_IMPORT, Operation.LAYER_BOOTSTRAP)
+_IMAGES: Final = (Operation.IMAGE_BUILD, Operation.IMAGE_IMPORT, Operation.IMAGE_PULL, Operation.IMAGE_FETCH)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is there since: "layer" or "image", or where it went: "repository"."""
+
+    kind: str
+    name: str
+    url: str
+
+
+def of(job: Job) -> Made | None:
+    """Return what a job that succeeded has made, if it is there still; one query for those that make something."""
+    targets = [str(target) for target in job.targets]
+    if job.state != JobState.SUCCEEDED or len(targets) != 1:
+        return None
+    if job.operation == Operation.IMAGE_EXPORT:
+        return Made("repository", OWN, reverse("repository-detail", args=[OWN]))
+    if job.operation == Operation.REPOSITORY_REFRESH:
+        return Made("repository", targets[0], reverse("repository-detail", args=targets))
+    if job.operation == Operation.LAYER_COMMIT:
+        return _layer(str(job.inputs.get("layer")))
+    if job.operation in _LAYERS:
+        return _layer(targets[0])
+    return _image(targets[0]) if job.operation in _IMAGES else None
+
+
+def _layer(name: str) -> Made | None:
+    row: Layer | None = hosts.layers().filter(name=name).first()
+    return Made("layer", name, row.get_absolute_url()) if row else None
+
+
+def _image(text: str) -> Made | None:
+    try:
+        ref = ImageRef.parse(text)
+    except SpocError:
+        return None
+    row: Image | None = hosts.images().filter(name=ref.name, version=ref.version).first()
+    return Made("image", str(ref), row.get_absolute_url()) if row else None

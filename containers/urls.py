@@ -170,7 +170,10 @@ layer_urls: Final = [
 
 storage_urls: Final = [
     path("volumes/", volumes.volume_list, name="volume-list"),
-    path("volumes/measure/", volumes.measure, name="volume-measure"),
+    # Not below volumes/: a volume may be called "measure".
+    path("measure-volumes/", volumes.measure, name="volume-measure"),
+    path("volumes/<layer:name>/", files.volume_detail, name="volume-detail"),
+    path("volumes/<layer:name>/file/", files.volume_file, name="volume-file"),
     path("volumes/<layer:name>/remove/", volumes.remove, name="volume-remove"),
     path("networks/", networks.network, name="network"),
 ]

@@ -1,4 +1,4 @@
-"""Files of layers, and what containers have written since they were started: looked at, and one by one downloaded."""
+"""Files of layers and volumes, and what containers have written since they were started: looked at, and one by one downloaded."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.domain.tree import Counts, Entry, Summary
 from containers.errors import NotFound
-from containers.services import files, hosts
-from containers.services.files import Download, Subject
-from containers.services.looking import PAGE_SIZE
+from containers.services import files, hosts, volumes
+from containers.services.files import Download
+from containers.services.looking import PAGE_SIZE, Subject
 
 router = Router(tags=["files"])
 
@@ -44,6 +44,10 @@ class Where(Paged):
 
 class FilePath(Schema):
     path: PathText
+
+
+class VolumePath(Schema):
+    path: PathText = ""
 
 
 class FilesOut(Schema):
@@ -86,6 +90,18 @@ def list_ephemeral_files(request: ApiRequest, name: str, where: Query[Where]) ->
 def download_ephemeral_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponseBase:
     """Download one plain file that a container has written. No link is followed."""
     return _send(files.download(actor_of(request), hosts.get_container(name), where.path))
+
+
+@router.get("/volumes/{name}/files/", auth=VIEW, response={200: FilesOut, **LOOK_ERRORS})
+def list_volume_files(request: ApiRequest, name: str, where: Query[Where]) -> dict[str, Any]:
+    """List one directory of a volume. `change` says nothing here."""
+    return _listing(request, volumes.get(name), where)
+
+
+@router.get("/volumes/{name}/file/", auth=OPERATE, response=LOOK_ERRORS, openapi_extra=BYTES)
+def download_volume_file(request: ApiRequest, name: str, where: Query[VolumePath]) -> HttpResponseBase:
+    """Download one plain file of a volume, or without a path a volume that is a file. No link is followed."""
+    return _send(files.download(actor_of(request), volumes.get(name), where.path))
 
 
 def _listing(request: ApiRequest, subject: Subject, where: Where) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Tree:
     def entry(self, path: Names) -> Entry:
         """Return what is known of one path below the top. Raises NotFound, InvalidRequest."""
         if not path:
-            raise InvalidRequest.of("path", "is the layer itself")
+            raise InvalidRequest.of("path", "is the top itself")
         with self._looker(path[:-1]) as (_, looker):
             entry = looker.entry(path[-1])
         if entry is None:
@@ -235,4 +235,4 @@ def _text(path: Names) -> str:
 
 
 def _not_found(path: Names) -> NotFound:
-    return NotFound(f"There is no {_text(path)} in this layer")
+    return NotFound(f"There is no {_text(path)} here")

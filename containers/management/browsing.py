@@ -14,8 +14,7 @@ from containers.management import saving
 from containers.management.acting import ActingCommand
 from containers.models import Layer
 from containers.services import files, looking
-from containers.services.files import Subject
-from containers.services.looking import LookInputs
+from containers.services.looking import LookInputs, Subject
 from containers.sessions.files import open_tree
 
 _CHUNK: Final = 1 << 18

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.urls import reverse
 
 from containers.choices import MountKind
 from containers.models.host import Host
@@ -26,3 +27,10 @@ class Volume(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("volume-detail", args=[self.name])
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind == MountKind.FILE

@@ -1,4 +1,4 @@
-"""Looking into layers, and into what containers write: asked of root's session server, since nobody else may read there.
+"""Looking into layers, volumes, and what containers write: asked of root's session server, since nobody else may read there.
 
 Names and changes may be seen by whoever sees containers. What is in a file may not: it can hold secrets, as keys of a
 server do, and so it takes the right to operate.
@@ -18,15 +18,13 @@ from containers.errors import Conflict, Forbidden, SpocError
 from containers.models import Container, Image, Layer
 from containers.services import looking, tickets
 from containers.services.actor import Actor
-from containers.services.looking import PAGE_SIZE
+from containers.services.looking import PAGE_SIZE, Subject
 from containers.services.sessions import Session
 
 # A slow line holds one of the web process's threads for as long as it takes: the others are for pages.
 MAX_DOWNLOADS: Final = 3
 
 _downloads: Final = threading.BoundedSemaphore(MAX_DOWNLOADS)
-
-Subject = Layer | Container
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,8 @@ def download(actor: Actor, subject: Subject, path: str) -> Download:
         frames = iter(session)
         told = next(frames).message
         kept = stack.pop_all()
-    return Download(path_text(path_bytes(path)[-1]), int(told["size"]), frames, kept)
+    names = path_bytes(path)
+    return Download(path_text(names[-1]) if names else subject.name, int(told["size"]), frames, kept)
 
 
 def _ask(actor: Actor, kind: str, subject: Subject, given: Mapping[str, Any]) -> bytes:

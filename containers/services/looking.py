@@ -1,6 +1,6 @@
 """What can be looked into, and what may be asked about it: read by the web process and by root with the same rules.
 
-A subject is "layer:NAME", or "container:NAME" for what the container has written since it was started or mounted.
+A subject is "layer:NAME", "volume:NAME", or "container:NAME" for what the container has written since it was started or mounted.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from containers.domain import tree
 from containers.domain.definition import MAX_LAYERS
 from containers.errors import InvalidRequest, NotFound
-from containers.models import Container, Host, Layer
-from containers.services import hosts
+from containers.models import Container, Host, Layer, Volume
+from containers.services import hosts, volumes
 from containers.services.inputs import Inputs, LayerName
 
 LAYER: Final = "layer"
 CONTAINER: Final = "container"
+VOLUME: Final = "volume"
+
+Subject = Layer | Container | Volume
 
 # Rows of one answer: a page.
 MAX_LIMIT: Final = 500
@@ -56,7 +59,7 @@ class TreeInputs(LookInputs):
 
 
 class FileInputs(LookInputs):
-    """What is in one file: its beginning as text, or all of it."""
+    """What is in one file: its beginning as text, or all of it. No path: a volume that is a file."""
 
     ask: Literal["preview", "content"] = "preview"
 
@@ -68,16 +71,17 @@ def find_host(subject: str) -> Host:
     return hosts.current()
 
 
-def subject_of(found: Layer | Container) -> str:
-    """Return how tickets name a layer, or a container's ephemeral layer."""
-    return f"{LAYER if isinstance(found, Layer) else CONTAINER}:{found.name}"
+def subject_of(found: Subject) -> str:
+    """Return how tickets name a layer, a volume, or a container's ephemeral layer."""
+    kinds = {Layer: LAYER, Container: CONTAINER, Volume: VOLUME}
+    return f"{kinds[type(found)]}:{found.name}"
 
 
-def find(subject: str) -> Layer | Container:
+def find(subject: str) -> Subject:
     """Return what a ticket is about. Raises NotFound, also for what cannot be a subject."""
     kind, _, name = subject.partition(":")
-    finders: dict[str, Any] = {LAYER: hosts.get_layer, CONTAINER: hosts.get_container}
+    finders: dict[str, Any] = {LAYER: hosts.get_layer, CONTAINER: hosts.get_container, VOLUME: volumes.get}
     if kind not in finders:
         raise NotFound(f"There is no {subject[:63]!r}")
-    found: Layer | Container = finders[kind](name)
+    found: Subject = finders[kind](name)
     return found

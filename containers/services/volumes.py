@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from containers.choices import MountKind
-from containers.domain import names
+from containers.domain.names import volume_name
 from containers.domain.states import Operation
 from containers.errors import Conflict, NotFound
 from containers.models import Host, Job, Mount, Volume
@@ -68,6 +68,18 @@ def _listed(name: str, row: Volume | None, mounts: list[Mount]) -> Listed:
     return Listed(name, kind, row, uses)
 
 
+def names(*, containing: str, most: int) -> list[str]:
+    """Return the names of volumes that are on the host, in order; one query."""
+    rows = Volume.objects.filter(host__name=hosts.current_name(), name__icontains=containing)
+    return list(rows.order_by("name").values_list("name", flat=True)[:most])
+
+
+def listed(volume: Volume) -> Listed:
+    """Return a volume with what mounts it; one query."""
+    mounts = Mount.objects.filter(container__in=hosts.containers(), volume=volume.name).select_related("container")
+    return _listed(volume.name, volume, list(mounts.order_by("container__name")))
+
+
 def users(name: str) -> list[str]:
     """Return the containers whose definitions mount the volume, by name."""
     mounts = Mount.objects.filter(container__in=hosts.containers(), volume=name)
@@ -77,7 +89,7 @@ def users(name: str) -> list[str]:
 def get(name: str) -> Volume:
     """Return the volume of that name. Raises NotFound, also for what cannot be a name."""
     rows = Volume.objects.filter(host__name=hosts.current_name(), name=name)
-    found = rows.select_related("host").first() if hosts.is_name(names.volume_name, name) else None
+    found = rows.select_related("host").first() if hosts.is_name(volume_name, name) else None
     if found is None:
         raise NotFound(f"There is no volume {name[:64]!r} on the host")
     return found

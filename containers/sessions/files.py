@@ -1,4 +1,4 @@
-"""Sessions that look into layers, and into what containers have written: names and changes, or the bytes of one file."""
+"""Sessions that look into layers, volumes, and what containers have written: names and changes, or the bytes of one file."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from containers.domain.tree import path_bytes
 from containers.errors import Conflict, NotFound
 from containers.host import remains, rootfs
 from containers.host.command import Runner
-from containers.host.inspect import IdMap, Tree
-from containers.models import Layer
+from containers.host.inspect import IdMap, Names, Tree
+from containers.models import Layer, Volume
 from containers.services import looking
 from containers.services.looking import FileInputs, LookInputs, TreeInputs
 from containers.services.tickets import Order
@@ -37,8 +37,8 @@ def look(order: Order, connection: Connection) -> None:
 def read(order: Order, connection: Connection) -> None:
     """Send the beginning of a file as JSON, or its name and size and then all that is in it."""
     asked = cast("FileInputs", order.arguments)
-    path = path_bytes(asked.path)
-    with open_tree(order.subject, asked) as tree:
+    tree, path = _where(order.subject, asked)
+    with tree:
         if asked.ask == "preview":
             connection.send(tree.preview(path).model_dump_json().encode())
             return
@@ -66,16 +66,31 @@ def _send(file: int, size: int, connection: Connection) -> None:
 def open_tree(subject: str, asked: LookInputs) -> Tree:
     """Open what a subject has of files. Raises NotFound, Conflict where a container has no ephemeral layer."""
     layout = _layout()
-    idmap = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
+    idmap = _idmap()
     found = looking.find(subject)
     if isinstance(found, Layer):
         return Tree(layout.layer(found.name), [layout.layer(name) for name in reversed(asked.below)], idmap)
+    if isinstance(found, Volume):
+        return Tree(layout.volume(found.name), [], idmap)
     if found.build:
         raise Conflict(f"{found.name} has no ephemeral layer: it writes into its topmost layer")
     if not layout.config(found.name).exists():
         raise NotFound(f"{found.name} has not been made on the host yet")
     below = rootfs.layers(layout, found.name)
     return Tree(layout.ephemeral(found.name), [layout.layer(name) for name in reversed(below)], idmap)
+
+
+def _where(subject: str, asked: FileInputs) -> tuple[Tree, Names]:
+    """Return what to open a file in, and its path there: a volume that is one lies in the directory of all volumes."""
+    found = looking.find(subject)
+    if isinstance(found, Volume) and not asked.path:
+        layout = _layout()
+        return Tree(layout.volumes, [], _idmap()), (os.fsencode(found.name),)
+    return open_tree(subject, asked), path_bytes(asked.path)
+
+
+def _idmap() -> IdMap:
+    return IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
 
 
 def _layout() -> Layout:

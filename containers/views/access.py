@@ -7,12 +7,12 @@ from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
 from containers.choices import Via
-from containers.models import Container, Job, Layer
+from containers.models import Container, Job, Layer, Volume
 from containers.querysets import ContainerQuerySet, JobQuerySet, LayerQuerySet
-from containers.services import access, actor, hosts
+from containers.services import access, actor, hosts, volumes
 from containers.services.access import Right
 
-__all__ = ["Request", "actor_of", "get_container", "get_job", "get_layer", "require"]
+__all__ = ["Request", "actor_of", "get_container", "get_job", "get_layer", "get_volume", "require"]
 
 
 class Request(HttpRequest):
@@ -42,6 +42,11 @@ def get_job(request: Request, number: int, right: Right, rows: JobQuerySet | Non
 def get_layer(request: Request, name: str, right: Right, rows: LayerQuerySet | None = None) -> Layer:
     access.require(request.user, right)
     return hosts.get_layer(name, rows)
+
+
+def get_volume(request: Request, name: str, right: Right) -> Volume:
+    access.require(request.user, right)
+    return volumes.get(name)
 
 
 def actor_of(request: Request) -> actor.Actor:

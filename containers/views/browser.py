@@ -1,4 +1,4 @@
-"""Files of a layer, or what a container has written, as a page shows them: one directory, or the beginning of one file."""
+"""Files of a layer, a volume, or what a container has written, as pages show them: one directory, the beginning of one file."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from containers.domain.tree import Change, Entry, Kind, Listing, Preview, Summary
 from containers.errors import SpocError
-from containers.models import Container, Layer
+from containers.models import Container, Layer, Volume
 from containers.services import files
-from containers.services.files import Subject
-from containers.services.looking import PAGE_SIZE
+from containers.services.looking import PAGE_SIZE, Subject
 from containers.views.access import Request, actor_of
 
 # Kind of an entry: its icon, its word, and what `ls` shows of it.
@@ -35,6 +34,12 @@ _CHANGES: Final[dict[Change, tuple[str, str, str | Promise]]] = {
     Change.ADDED: ("ok", "plus", _("Added")),
     Change.CHANGED: ("wait", "pencil", _("Changed")),
     Change.REMOVED: ("bad", "cross", _("Removed")),
+}
+# Where it is browsed, where a file is shown, where one is downloaded.
+_ADDRESSES: Final[dict[type[Subject], tuple[str, str, str]]] = {
+    Layer: ("layer-detail", "layer-file", "/api/v1/layers/{}/file/"),
+    Container: ("container-layers", "container-file", "/api/v1/containers/{}/ephemeral/file/"),
+    Volume: ("volume-detail", "volume-file", "/api/v1/volumes/{}/file/"),
 }
 
 
@@ -91,12 +96,10 @@ class Browser:
         self._request = request
         self.subject = subject
         self.path = request.GET.get("path", "").strip("/")
-        kind = "layer" if isinstance(subject, Layer) else "container"
-        self.url = reverse("layer-detail" if kind == "layer" else "container-layers", args=[subject.name])
-        self._file_url = reverse(f"{kind}-file", args=[subject.name])
-        self._download_url = f"/api/v1/layers/{subject.name}/file/"
-        if isinstance(subject, Container):
-            self._download_url = f"/api/v1/containers/{subject.name}/ephemeral/file/"
+        page, file, download = _ADDRESSES[type(subject)]
+        self.url = reverse(page, args=[subject.name])
+        self.file_url = reverse(file, args=[subject.name])
+        self._download_url = download.format(subject.name)
 
     @property
     def number(self) -> int:
@@ -146,7 +149,7 @@ class Browser:
         path = f"{self.path}/{entry.name}".strip("/")
         if entry.kind == Kind.DIRECTORY:
             return f"{self.url}?{urlencode({'path': path})}"
-        return f"{self._file_url}?{urlencode({'path': path})}" if entry.kind == Kind.FILE else ""
+        return f"{self.file_url}?{urlencode({'path': path})}" if entry.kind == Kind.FILE else ""
 
     @property
     def crumbs(self) -> list[tuple[str, str]]:

@@ -11,10 +11,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.actions import KeepForm
 from containers.models import Container
-from containers.services import hosts
+from containers.services import hosts, volumes
 from containers.services import layers as service
-from containers.services.files import Subject
-from containers.views.access import Request, actor_of, get_container, get_layer
+from containers.services.looking import Subject
+from containers.views.access import Request, actor_of, get_container, get_layer, get_volume
 from containers.views.browser import Browser, Row
 from containers.views.page import ContainerPage
 
@@ -50,6 +50,21 @@ def container_layers(request: Request, name: str) -> HttpResponse:
 @login_required
 def container_file(request: Request, name: str) -> HttpResponse:
     return _file(request, get_container(request, name, "operate"), "containers")
+
+
+@require_GET
+@login_required
+def volume_detail(request: Request, name: str) -> HttpResponse:
+    volume = get_volume(request, name, "view")
+    browser = Browser(request, volume)
+    context = {"section": "volumes", "volume": volume, "listed": volumes.listed(volume), "browser": browser}
+    return render(request, "volumes/detail.html", context, status=200 if volume.is_file else browser.status)
+
+
+@require_GET
+@login_required
+def volume_file(request: Request, name: str) -> HttpResponse:
+    return _file(request, get_volume(request, name, "operate"), "volumes")
 
 
 @require_http_methods(["GET", "POST"])

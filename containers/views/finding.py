@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from containers.choices import CONTAINER_OPERATIONS, JobState, Operation
 from containers.models import Container, Job, Mount
-from containers.services import hosts
+from containers.services import hosts, volumes
 from containers.views import activities, states, wording
 from containers.views.states import Badge
 
@@ -163,14 +163,17 @@ def _layers(words: str) -> Iterator[Found]:
 
 
 def _volumes(words: str) -> Iterator[Found]:
-    """A volume leads to a container that mounts it."""
+    """Those that are on the host lead to their page, others to a container that is to mount it."""
     mounts = Mount.objects.filter(container__in=hosts.containers(), volume__icontains=words).order_by("volume", "container__name")
     users: dict[str, list[str]] = {}
     for volume, name in mounts.values_list("volume", "container__name")[: 5 * MOST]:
         users.setdefault(volume, []).append(name)
-    for volume, names in list(users.items())[:MOST]:
-        note = _("mounted by %(names)s") % {"names": wording.names_in_short(names)}
-        yield Found(volume, reverse("container-definition", args=[names[0]]), note=note, icon="volume")
+    there = set(volumes.names(containing=words, most=MOST))
+    for volume in sorted({*there, *users})[:MOST]:
+        names = users.get(volume, [])
+        note = _("mounted by %(names)s") % {"names": wording.names_in_short(names)} if names else ""
+        url = reverse("volume-detail", args=[volume]) if volume in there else reverse("container-definition", args=[names[0]])
+        yield Found(volume, url, note=note, icon="volume")
 
 
 def _pages(words: str, *, may_operate: bool) -> Iterator[Found]:

@@ -37,7 +37,14 @@ ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS and ope
 
 
 def concrete(path: str) -> str:
-    kinds = {"layers": "spare", "images": "spare", "recipes": "dish", "repositories": "spare", "exports": "spare"}
+    kinds = {
+        "layers": "spare",
+        "images": "spare",
+        "recipes": "dish",
+        "repositories": "spare",
+        "exports": "spare",
+        "volumes": "data",
+    }
     kind = kinds.get(path.split("/")[1], "web")
     return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk)).replace("{number}", "1")
 
@@ -48,6 +55,7 @@ def _rows() -> Iterator[None]:
     rows.image("spare:1", layers=("spare",))
     recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM base"), "salt", recipes.FileContent(b""))
     exports.row("spare")
+    rows.volume("data")
     with exports.own("spare:1"):
         yield
 
@@ -132,6 +140,8 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("GET", "/volumes/"),
         ("POST", "/volumes/measure/"),
         ("DELETE", "/volumes/{name}/"),
+        ("GET", "/volumes/{name}/files/"),
+        ("GET", "/volumes/{name}/file/"),
     }
 
 

@@ -61,6 +61,7 @@ READING = {
     "search",
     "strip",
     "volume-list",
+    "volume-detail",
 }
 POST_ONLY = {
     "container-terminal-end",
@@ -127,6 +128,8 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "layer-file": [layer],
         "layer-remove": [layer],
         "volume-remove": ["unused"],
+        "volume-detail": ["unused"],
+        "volume-file": ["unused"],
     }
     plain = [container] if name.startswith("container-") and name not in PLAIN else []
     query = "?path=salt" if name == "recipe-file" else ""

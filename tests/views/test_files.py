@@ -145,6 +145,70 @@ def test_one_that_builds_a_layer_has_nothing_of_its_own(client: Client) -> None:
     assert tree.all(id="files") == []
 
 
+@pytest.fixture
+def volumes(tree: Path) -> Path:
+    """A directory with a secret beside it, and a file."""
+    (tree / "volumes/data/inner").mkdir(parents=True)
+    (tree / "volumes/data/inner/notes").write_text("what was written")
+    (tree / "volumes/data/away").symlink_to("../conf")
+    (tree / "volumes/conf").write_text("a = 1")
+    rows.volume("data")
+    rows.volume("conf", kind="file")
+    rows.container("db", mounts={"data": "srv"})
+    return tree / "volumes"
+
+
+def test_a_volume_is_browsed_and_its_files_are_read(client: Client, volumes: Path) -> None:
+    tree = page(client, "/volumes/data/")
+    assert names(tree) == ["directory inner", "link away → ../conf"]
+    assert "db at /srv" in tree.one("dl").text
+    (inner,) = [link for link in tree.one(id="files").all("a") if link.text == "inner"]
+    (file,) = page(client, inner["href"]).one("tbody").all("a")
+    shown = page(client, file["href"])
+    assert shown.one("pre").text == "what was written"
+    (download,) = [link for link in shown.all("a") if link["href"].startswith("/api/")]
+    response = client.get(download["href"])
+    assert (response.getvalue(), response["Content-Disposition"]) == (b"what was written", 'attachment; filename="notes"')
+
+
+def test_a_volume_that_is_a_file_is_read_without_a_path(client: Client, volumes: Path) -> None:
+    tree = page(client, "/volumes/conf/")
+    assert tree.all(id="files") == []
+    (link,) = [link for link in tree.all("a") if link.text == "Show its content"]
+    shown = page(client, link["href"])
+    assert shown.one("pre").text == "a = 1"
+    (download,) = [link for link in shown.all("a") if link["href"].startswith("/api/")]
+    response = client.get(download["href"])
+    assert (response.getvalue(), response["Content-Disposition"]) == (b"a = 1", 'attachment; filename="conf"')
+
+
+@pytest.mark.parametrize("path", ["..", "../conf", "away", "inner/../../conf", "away/x", "none", ""])
+def test_no_address_leads_out_of_a_volume(client: Client, volumes: Path, path: str) -> None:
+    assert client.get(f"/volumes/data/file/?path={path}").status_code == 302
+    assert client.get(f"/api/v1/volumes/data/file/?path={path}").status_code in (404, 422)
+    if path:
+        assert client.get(f"/volumes/data/?path={path}").status_code in (404, 422)
+    assert client.get("/volumes/conf/file/?path=..%2Fdata").status_code == 302
+
+
+def test_a_volume_that_became_a_link_is_not_followed(client: Client, volumes: Path) -> None:
+    (volumes / "conf").unlink()
+    (volumes / "conf").symlink_to("data/inner/notes")
+    assert client.get("/volumes/conf/file/").status_code == 302
+    (volumes / "data").rename(volumes / "other")
+    (volumes / "data").symlink_to("other")
+    assert "data is not on the host" in page(client, "/volumes/data/").text
+    assert client.get("/volumes/data/?path=inner").status_code == 404
+
+
+def test_the_viewer_sees_the_names_in_a_volume_and_no_contents(viewer_client: Client, volumes: Path) -> None:
+    tree = page(viewer_client, "/volumes/data/")
+    assert [link.text for link in tree.one("tbody").all("a")] == ["inner"]
+    assert viewer_client.get("/volumes/data/file/?path=inner/notes").status_code == 403
+    assert viewer_client.get("/api/v1/volumes/data/file/?path=inner/notes").status_code == 403
+    assert [row["name"] for row in viewer_client.get("/api/v1/volumes/data/files/?path=inner").json()["results"]] == ["notes"]
+
+
 def test_what_it_wrote_is_kept_by_a_job(client: Client) -> None:
     form = page(client, "/containers/web/layers/keep/")
     assert form.one("input", name="layer")["value"] == "web-kept"

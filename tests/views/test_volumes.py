@@ -27,7 +27,9 @@ def page(client: Client, path: str, **more: Any) -> Element:
 
 
 def table(tree: Element) -> dict[str, list[str]]:
-    return {line.one("th").children[0]: [cell.text for cell in line.all("td")][:4] for line in tree.one("tbody").all("tr")}  # type: ignore[misc]
+    return {
+        line["id"].removeprefix("volume-"): [cell.text for cell in line.all("td")][:4] for line in tree.one("tbody").all("tr")
+    }
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_a_volume_in_use_is_not_deleted(client: Client) -> None:
 
 @pytest.mark.usefixtures("shop")
 def test_measuring_is_a_job_and_shown_while_it_goes_on(client: Client) -> None:
-    client.post("/volumes/measure/")
+    client.post("/measure-volumes/")
     job = Job.objects.get(operation="volume-scan")
     tree = page(client, "/volumes/?row=", headers=HTMX)
     assert [element["id"] for element in tree.children if isinstance(element, Element)] == ["volumes"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import changes, images, levels, lists, machine, memory, starts, terminals
+from bench import changes, images, levels, lists, machine, memory, starts, terminals, trail
 from bench.panel import Panel, running_panel
 from bench.report import Report, markdown
 
@@ -25,10 +25,11 @@ class Repetitions:
     imports: int = 5
     requests: int = 50
     keys: int = 200
+    events: int = 1_000_000
     seconds: int = 5
 
 
-QUICK = Repetitions(keys=30, pairs=4, runs=1, cycles=2, imports=2, requests=10, seconds=1)
+QUICK = Repetitions(keys=30, events=50_000, pairs=4, runs=1, cycles=2, imports=2, requests=10, seconds=1)
 
 Measurement = Callable[[Panel, Repetitions], Report]
 # In this order: memory is looked at after work, and the list fills the panel.
@@ -38,6 +39,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "changes": lambda panel, much: changes.measure(panel, cycles=much.cycles),
     "terminals": lambda panel, much: terminals.measure(panel, keys=much.keys),
     "images": lambda panel, much: images.measure(panel, imports=much.imports, starts=much.cycles),
+    "trail": lambda panel, much: trail.measure(events=much.events),
     "memory": lambda panel, much: memory.measure(panel),
     "lists": lambda panel, much: lists.measure(panel, requests=much.requests, seconds=much.seconds),
 }

@@ -97,6 +97,17 @@ def no_proxy(name: str) -> str:
     return value
 
 
+def syslog(name: str) -> str | tuple[str, int] | None:
+    """Return where a syslog daemon listens: its socket, or host and port."""
+    value = text(name, "")
+    if not value or value.startswith("/"):
+        return value or None
+    host, _, port = value.rpartition(":")
+    if not SAFE_HOST.fullmatch(host) or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected the path of a socket, or HOST:PORT")
+    return host, int(port)
+
+
 def host_name(name: str, default: str) -> str:
     value = text(name, default)
     if not SAFE_HOST.fullmatch(value):

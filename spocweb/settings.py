@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -30,6 +31,12 @@ JOB_WORKERS = env.integer("SPOCWEB_JOB_WORKERS", 3, low=1, high=64)
 # The output of a job is kept this long after its end, and of all jobs together at most so many lines.
 JOURNAL_DAYS = env.integer("SPOCWEB_JOURNAL_DAYS", 90, low=1, high=36_500)
 JOURNAL_LINES = env.integer("SPOCWEB_JOURNAL_LINES", 2_000_000, low=1_000, high=1_000_000_000)
+# For how long events of the audit trail are kept (containers.services.audit_retention): changes, jobs and terminals, and
+# what happens often and says little after a while, sign-ins, refusals, exports.
+AUDIT_DAYS = env.integer("SPOCWEB_AUDIT_DAYS", 1_825, low=1, high=36_500)
+AUDIT_PASSING_DAYS = env.integer("SPOCWEB_AUDIT_PASSING_DAYS", 365, low=1, high=36_500)
+# Where else every event is sent: /dev/log, or HOST:PORT by UDP.
+AUDIT_SYSLOG = env.syslog("SPOCWEB_AUDIT_SYSLOG")
 # How often the monitor looks at what containers use.
 SAMPLE_EVERY_S = env.integer("SPOCWEB_SAMPLE_SECONDS", 10, low=1, high=30)
 # Who the web process and the private Redis run as: made by set-up (bin/setup.sh).
@@ -218,10 +225,20 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 # A bulk action on a thousand containers, a definition with 500 variables.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("SPOCWEB_LOG_LEVEL", "INFO")},
 }
+if AUDIT_SYSLOG:
+    LOGGING["formatters"]["syslog"] = {"format": "spocweb: {message}", "style": "{"}
+    # Facility 13 is "log audit" (RFC 5424, table 1).
+    LOGGING["handlers"]["audit"] = {
+        "class": "logging.handlers.SysLogHandler",
+        "address": AUDIT_SYSLOG,
+        "facility": 13,
+        "formatter": "syslog",
+    }
+    LOGGING["loggers"] = {"spocweb.audit": {"handlers": ["audit"], "level": "INFO", "propagate": False}}

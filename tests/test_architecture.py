@@ -34,7 +34,19 @@ ALLOWED = {
     "checks": {"errors", "domain"},
 }
 # What commands may load: those that root runs on the host itself, and only those, reach the host.
-ROOT_COMMANDS = {"run", "worker", "monitor", "sessions", "prepare", "doctor", "uninstall", "rotatekeys", "browsing", "cleanup"}
+ROOT_COMMANDS = {
+    "audit",
+    "run",
+    "worker",
+    "monitor",
+    "sessions",
+    "prepare",
+    "doctor",
+    "uninstall",
+    "rotatekeys",
+    "browsing",
+    "cleanup",
+}
 STANDARD_ONLY = {"domain": {"pydantic", "pydantic_core"}, "host": set()}
 
 

@@ -111,6 +111,11 @@ class Layout:
         return self.run_dir / "terminals"
 
     @property
+    def checkpoints(self) -> Path:
+        """The end of the audit trail as root has signed it, again and again."""
+        return self.log_dir / "audit-checkpoints.jsonl"
+
+    @property
     def recordings(self) -> Path:
         """What was printed in terminals, where an administrator wants that kept."""
         return self.log_dir / "terminals"

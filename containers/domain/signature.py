@@ -22,6 +22,8 @@ from containers.errors import InvalidRequest, Malformed, Untrusted
 # What a signature can be for.
 INDEX: Final = "spocweb repository index 1"
 IMAGE: Final = "spocweb image 1"
+CHECKPOINT: Final = "spocweb audit checkpoint 1"
+GAP: Final = "spocweb audit gap 1"
 
 MAX_SIGNATURE_BYTES: Final = 1024
 

@@ -9,9 +9,9 @@ from typing import Final, Self
 from django.http import QueryDict
 from django.utils import timezone
 
-from containers.choices import JobState, Operation
+from containers.choices import EventKind, JobState, Operation, Via
 from containers.domain.names import container_name
-from containers.querysets import JobQuerySet
+from containers.querysets import EventQuerySet, JobQuerySet
 from containers.services.hosts import is_name
 from containers.services.simulation import Scenario
 
@@ -86,6 +86,48 @@ class JobQuery:
         if self.until:
             jobs = jobs.filter(created_at__lt=_midnight(self.until + timedelta(days=1)))
         return jobs
+
+
+@dataclass(frozen=True)
+class AuditQuery:
+    """Which events; `subject` is one thing's whole story, events of the jobs that touched it included."""
+
+    who: str = ""
+    kind: str = ""
+    subject: str = ""
+    via: str = ""
+    job: int | None = None
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def of(cls, data: QueryDict) -> Self:
+        kind, via, job = data.get("kind", ""), data.get("via", ""), data.get("job", "")
+        return cls(
+            who=_text(data, "who"),
+            kind=kind if kind in EventKind.values else "",
+            subject=_text(data, "subject"),
+            via=via if via in Via.values else "",
+            job=int(job) if job.isascii() and job.isdigit() and len(job) < 19 else None,
+            since=_date(data, "since"),
+            until=_date(data, "until"),
+        )
+
+    @property
+    def is_filtered(self) -> bool:
+        return self != AuditQuery()
+
+    def apply(self, events: EventQuerySet) -> EventQuerySet:
+        """Return those of `events` that fit; `until` is a whole day in the panel's time zone."""
+        wanted: dict[str, object] = {"user_name": self.who, "kind": self.kind, "via": self.via, "job": self.job}
+        events = events.filter(**{key: value for key, value in wanted.items() if value})
+        if self.subject:
+            events = events.about(self.subject)
+        if self.since:
+            events = events.filter(at__gte=_midnight(self.since))
+        if self.until:
+            events = events.filter(at__lt=_midnight(self.until + timedelta(days=1)))
+        return events
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -21,6 +22,7 @@ from containers.domain.states import Operation, State
 from containers.host import events, facts, monitors, network, remains, rootfs, system, volumes
 from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
+from containers.jobs.auditing import Keeper
 from containers.jobs.drifting import Drifting
 from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
@@ -47,6 +49,7 @@ class Monitor:
         self._changes: queue.SimpleQueue[tuple[str, State]] = queue.SimpleQueue()
         self._sweeping: Iterator[int] = iter(())
         self._sweep_at = 0.0
+        self._audit = Keeper(self._layout)
 
     def serve(self, stop: threading.Event) -> None:
         """Run until `stop` is set."""
@@ -104,6 +107,7 @@ class Monitor:
         states.record_looks(self._host, {name: (look.state, look.pid) for name, look in looks.items()}, looked_at)
         Host.objects.filter(pk=self._host.pk).update(monitor_seen_at=looked_at)
         self._attempt(lambda: Drifting(self._host, self._layout).look(looks))
+        self._attempt(self._audit.look)
         tickets.sweep()
         self._list_volumes()
         terminals.sweep()
@@ -136,9 +140,9 @@ class Monitor:
         self._sweep()
 
     def _sweep(self) -> None:
-        """Remove one batch of output that is too old: news of containers never wait for all of it."""
+        """Remove one batch of output, or of events, that is too old: news of containers never wait for all of it."""
         if time.monotonic() >= self._sweep_at:
-            self._sweeping = retention.sweep(self._host, retention.Limits.configured())
+            self._sweeping = chain(retention.sweep(self._host, retention.Limits.configured()), self._audit.sweep())
             self._sweep_at = time.monotonic() + SWEEP_EVERY_S
         next(self._sweeping, None)
 

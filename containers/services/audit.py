@@ -5,6 +5,7 @@ Whoever writes holds the end of the chain until the transaction ends: the write 
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import logging
 from collections.abc import Mapping
@@ -26,6 +27,7 @@ forward = logging.getLogger("spocweb.audit")
 # The model's max_length: PostgreSQL would refuse more.
 MAX_SUBJECT: Final = 100
 MAX_NAME: Final = 150
+_ADDRESS: Final = Event._meta.get_field("remote_address")
 # "spocweb" in ASCII: the name of the lock at the end of the chain, in PostgreSQL.
 _LOCK: Final = 0x73706F63776562
 
@@ -54,7 +56,7 @@ def record_for(job: Job, kind: EventKind, subject: str, data: Mapping[str, Any])
     """Write what came of a job, for whoever asked for it. What stands in its row may be anything."""
     via = job.via if job.via in Via else Via.SYSTEM
     event = Event(kind=kind, subject=subject, user_id=job.user_id, user_name=job.user_name, via=via, data=data, job=job)
-    event.remote_address = job.remote_address
+    event.remote_address = job.remote_address if isinstance(job.remote_address, str) else None
     return append(event)
 
 
@@ -62,7 +64,7 @@ def append(event: Event) -> Event:
     """Give the event its time, its place and its digests, and write it. Raises Unrecorded."""
     try:
         with transaction.atomic(savepoint=False):
-            _hold_end()
+            hold_end()
             _place(event)
             event.save(force_insert=True)
             transaction.on_commit(partial(_forward, event))
@@ -100,7 +102,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, di
     }
 
 
-def _hold_end() -> None:
+def hold_end() -> None:
     """Wait until nobody else writes an event; SQLite's transactions take the write lock at their start (settings)."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -114,8 +116,17 @@ def _place(event: Event) -> None:
     event.at = timezone.now()
     event.subject = chain.storable_text(event.subject)[:MAX_SUBJECT]
     event.user_name = chain.storable_text(event.user_name)[:MAX_NAME]
+    event.remote_address = _address(event.remote_address)
     event.data = secrecy.masked(chain.storable(event.data))
     event.digest = chain.link(event.previous, contents(event))
+
+
+def _address(text: str | None) -> str | None:
+    """Return an address in the form that both databases give back; None for what is none."""
+    try:
+        return str(_ADDRESS.get_prep_value(str(ipaddress.ip_address(text)))) if text else None
+    except ValueError:
+        return None
 
 
 def _forward(event: Event) -> None:

@@ -1,0 +1,76 @@
+"""Events as lines of a file: CSV for tables, JSON lines for programs. Little of it is in memory at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+
+from containers.models import Event
+from containers.querysets import EventQuerySet
+from containers.services import audit
+
+CHUNK: Final = 1_000
+COLUMNS: Final = (
+    "id",
+    "at",
+    "kind",
+    "subject",
+    "user",
+    "user_name",
+    "remote_address",
+    "via",
+    "request_id",
+    "job",
+    "data",
+    "previous",
+    "digest",
+)
+# What makes a table's program take a text for a formula (OWASP: CSV injection).
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def values_of(event: Event) -> dict[str, Any]:
+    """Return an event as it is exported: what its digest covers, and the digests."""
+    return {**audit.contents(event), "previous": event.previous, "digest": event.digest}
+
+
+def jsonl(events: EventQuerySet) -> Iterator[str]:
+    """Yield a line of JSON for each event: ASCII, so that no character of it does anything to a terminal."""
+    for event in events.iterator(CHUNK):
+        yield json.dumps(values_of(event), sort_keys=True) + "\n"
+
+
+def as_csv(events: EventQuerySet) -> Iterator[str]:
+    """Yield a heading and a line for each event (RFC 4180). What a table would take for a formula gets a ' before it."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for event in events.iterator(CHUNK):
+        writer.writerow(_cells(values_of(event)))
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _cells(values: Mapping[str, Any]) -> list[str]:
+    return [cell(json.dumps(values[key], sort_keys=True) if key == "data" else values[key]) for key in COLUMNS]
+
+
+def cell(value: object) -> str:
+    """Return a value as a cell that is a text to every program."""
+    if value is None:
+        return ""
+    text = str(value)
+    visible = "".join(character if character.isprintable() else f"<U+{ord(character):04X}>" for character in text)
+    return f"'{visible}" if text.startswith(_FORMULA) or visible.startswith(_FORMULA) else visible
+
+
+# By the name in the address; with the type of content.
+FORMATS: Final[Mapping[str, tuple[Callable[[EventQuerySet], Iterator[str]], str]]] = {
+    "csv": (as_csv, "text/csv; charset=utf-8"),
+    "jsonl": (jsonl, "application/x-ndjson"),
+}

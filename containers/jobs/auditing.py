@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.utils import timezone
 
@@ -37,9 +39,17 @@ class Keeper:
     """The audit trail of this host, for root."""
 
     def __init__(self, layout: Layout) -> None:
+        self._layout = layout
         self.path = layout.checkpoints
-        self._key = keys.ensure_signing_key(layout)
-        self.public_key = signature.public_key_of(self._key)
+
+    @cached_property
+    def _key(self) -> Ed25519PrivateKey:
+        return keys.ensure_signing_key(self._layout)
+
+    @property
+    def public_key(self) -> str:
+        """What its signatures are checked with."""
+        return signature.public_key_of(self._key)
 
     def signed(self) -> Iterator[Checkpoint]:
         """Yield what was signed. Raises Untrusted for a line that this host's key did not sign."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final, Self
 
 from containers.domain.limits import Limits
 from containers.domain.lxc_config import Item, parse
+from containers.domain.secrecy import Masker
 from containers.domain.text import shown
 
 # More of a file that was written by somebody else says nothing new.
@@ -39,6 +40,11 @@ class Entry:
     wanted: str
     rendered: str
     actual: str
+
+    def masked(self) -> Entry:
+        """Return it as it is shown: without the secrets that the environment may hold."""
+        wanted, rendered, actual = (Masker().mask(side) for side in (self.wanted, self.rendered, self.actual))
+        return replace(self, wanted=wanted, rendered=rendered, actual=actual)
 
     def export(self) -> dict[str, str]:
         """Return the JSON form that a row keeps."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from containers.domain import drift
 from containers.domain.drift import Aspect, Entry
 from containers.errors import Conflict
 from containers.models import Container, Host
-from containers.services import access, audit, containers, events
+from containers.services import access, audit, containers, events, hosts
 from containers.services.actor import Actor
 
 
@@ -20,6 +20,12 @@ def entries(container: Container) -> list[Entry]:
     """Return what differs; what a row holds that cannot be read is left out."""
     data = container.drift if isinstance(container.drift, list) else []
     return [entry for entry in map(Entry.read, data) if entry is not None]
+
+
+def entries_of(names: Collection[str]) -> dict[str, list[Entry]]:
+    """Return what differs of several containers; one query."""
+    rows = Container.objects.filter(host__name=hosts.current_name(), name__in=names).only("name", "drift")
+    return {row.name: entries(row) for row in rows}
 
 
 def record(host: Host, found: Mapping[str, Sequence[Entry]], at: datetime) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from containers.domain.drift import Entry
 from containers.domain.usage import MachineUsage
+from containers.services import drift
 from containers.views import charts, states
 from containers.views.listing import Row
 
@@ -47,13 +49,35 @@ class Attention:
 
 
 def look(rows: Iterable[Row], machine: MachineUsage | None, monitor_seen_at: datetime | None) -> Attention:
-    """Return the first of what is wrong, the worst first, and how much it is in all. No query."""
+    """Return the first of what is wrong, the worst first, and how much it is in all. One query, if drift is among the first."""
     found = [*_of_host(machine, monitor_seen_at)]
     found += sorted((item for row in rows for item in _of_container(row)), key=lambda item: (_ORDER.index(item.glyph), item.name))
-    return Attention(found[:MOST], len(found))
+    return Attention(_with_drift(found[:MOST]), len(found))
 
 
-_ORDER: Final = (states.FAILED.glyph, states.UNKNOWN.glyph, states.NOT_READY.glyph, "pending")
+_DRIFT: Final = "drift"
+_ORDER: Final = (states.FAILED.glyph, states.UNKNOWN.glyph, states.NOT_READY.glyph, _DRIFT, "pending")
+
+
+def _with_drift(items: list[Item]) -> list[Item]:
+    """Return the items with what differs first of each container that is other than it is defined."""
+    if not (names := [item.name for item in items if item.glyph == _DRIFT]):
+        return items
+    known = drift.entries_of(names)
+    return [replace(item, words=_difference(known.get(item.name, []))) if item.glyph == _DRIFT else item for item in items]
+
+
+def _difference(entries: list[Entry]) -> str:
+    if not entries:
+        return ""
+    first = entries[0].masked()
+    is_told = first.actual or first.rendered or _("nothing")
+    text = _("%(key)s is %(found)s, wanted %(wanted)s") % {
+        "key": first.key,
+        "found": is_told,
+        "wanted": first.wanted or _("nothing"),
+    }
+    return _("%(text)s, and %(n)d more") % {"text": text, "n": len(entries) - 1} if len(entries) > 1 else text
 
 
 def _of_host(machine: MachineUsage | None, monitor_seen_at: datetime | None) -> Iterator[Item]:
@@ -71,6 +95,9 @@ def _of_container(row: Row) -> Iterator[Item]:
         text, words, action = judge(row)
         url = reverse("container-detail", args=[row.name])
         yield Item(row.badge.glyph, row.badge.ink, row.name, url, text, words, row, action)
+    if row.has_drift:
+        url = reverse("container-drift", args=[row.name])
+        yield Item(_DRIFT, "warn", row.name, url, _("differs from its definition"), action=(_("Compare"), url, False))
     if row.is_pending:
         restart = (_("Plan restart…"), reverse("container-operate", args=[row.name, "restart"]), True)
         url = f"{reverse('container-detail', args=[row.name])}#pending"

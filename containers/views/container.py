@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from containers.domain.secrecy import Masker
 from containers.errors import InvalidRequest
 from containers.services import configs, hosts, specs
 from containers.views import activities, charts, differences
@@ -47,7 +48,8 @@ def config(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "config")
     try:
-        lines = [line.partition(" = ") for line in configs.preview(container).splitlines()]
+        masker = Masker()
+        lines = [masker.mask(line).partition(" = ") for line in configs.preview(container).splitlines()]
     except InvalidRequest as error:
         return render(request, "containers/config.html", page.context | {"error": error}, status=error.status)
     return render(request, "containers/config.html", page.context | {"lines": lines})

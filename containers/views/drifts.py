@@ -21,7 +21,10 @@ from containers.views.patches import Wanted
 def drift(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "drift")
-    context = page.context | {"entries": service.entries(container), "can_adopt": service.can_adopt(container)}
+    context = page.context | {
+        "entries": [entry.masked() for entry in service.entries(container)],
+        "can_adopt": service.can_adopt(container),
+    }
     template = "containers/_drift.html" if Wanted.of(request) else "containers/drift.html"
     return render(request, template, context)
 

@@ -10,6 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from containers.choices import ContainerState, JobState
+from containers.domain import drift
+from containers.domain.drift import Aspect, Entry
 from containers.domain.usage import MachineUsage, Usage
 from containers.models import Container, Host, Job
 from containers.services import containers, hosts, metrics
@@ -90,6 +92,22 @@ def test_what_is_wrong_stands_first_with_its_reason_and_what_to_do(client: Clien
         ("/containers/web/log/", False),
         ("/containers/git/restart/", True),
     ]
+
+
+def test_drift_is_told_with_what_differs_and_without_secrets(client: Client) -> None:
+    for name in ("git", "web"):
+        rows.container(name)
+    entries = [
+        Entry(Aspect.CONFIG, "lxc.environment", "DB_PASSWORD=wanted", "DB_PASSWORD=other", ""),
+        Entry(Aspect.LIMITS, "limits.pids", "20", "20", "31"),
+    ]
+    change("git", drift=[entry.export() for entry in entries], drift_digest=drift.digest(entries))
+    change("web", drift=[entries[1].export()], drift_digest="x", drift_ignored="x")
+    tree = get(client)
+    assert items(tree) == [
+        "git differs from its definition lxc.environment is DB_PASSWORD=********, wanted DB_PASSWORD=********, and 1 more Compare"
+    ]
+    assert [link["href"] for link in tree.one(id="attention").all("a", "btn")] == ["/containers/git/drift/"]
 
 
 def test_the_viewer_is_not_offered_what_he_may_not(viewer_client: Client) -> None:

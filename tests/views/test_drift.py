@@ -40,6 +40,16 @@ def test_where_nothing_differs_it_is_said(client: Client) -> None:
     assert tree.one(id="head").all("a", "sw-warn") == []
 
 
+def test_secrets_of_the_environment_are_hidden_here_and_in_the_configuration(client: Client) -> None:
+    rows.container("web", env={"API_TOKEN": "very-secret"})
+    differs("web", Entry(Aspect.CONFIG, "lxc.environment", "API_TOKEN=very-secret", "API_TOKEN=by-hand", ""))
+    for address in ("drift", "config"):
+        text = client.get(f"/containers/web/{address}/").content.decode()
+        assert "API_TOKEN=********" in text
+        assert "very-secret" not in text
+        assert "by-hand" not in text
+
+
 def test_wanted_rendered_and_actual_stand_side_by_side(client: Client) -> None:
     rows.container("web", state=ContainerState.RUNNING)
     differs("web", BY_HAND, PIDS)

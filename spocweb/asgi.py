@@ -1,4 +1,4 @@
-"""The web process's entry: live events and WebSockets are native async, everything else runs as WSGI on threads.
+"""The web process's entry: live events, WebSockets and large bodies are native async, everything else is WSGI on threads.
 
 Django's own ASGI handler makes ordinary pages 1.4 to 2.5 times slower than its WSGI handler does.
 """
@@ -28,6 +28,7 @@ _pages = WSGIMiddleware(_wsgi, workers=THREADS)
 
 # Loaded when Django is set up: what it imports has models.
 _sockets: Any = import_module("containers.api.sockets").serve
+_with_bodies: Any = import_module("containers.services.bodies").serve
 
 # Loads the pages now, before gunicorn forks: its workers share them, and the first request does not wait.
 import_module(settings.ROOT_URLCONF)
@@ -39,7 +40,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         case "http" if scope["path"] == EVENTS:
             await _events(scope, receive, send)
         case "http":
-            await _pages(scope, receive, send)
+            await _with_bodies(_pages, scope, receive, send)
         case "lifespan":
             await _lifespan(receive, send)
         case "websocket":

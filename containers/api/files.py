@@ -18,6 +18,7 @@ from containers.api.schemas import ERRORS
 from containers.domain.tree import Counts, Entry, Summary
 from containers.errors import NotFound
 from containers.services import files, hosts, volumes
+from containers.services.bodies import left_to_the_loop
 from containers.services.files import Download
 from containers.services.looking import PAGE_SIZE, Subject
 
@@ -70,7 +71,7 @@ def list_layer_files(request: ApiRequest, name: str, where: Query[Where]) -> dic
 @router.get("/layers/{name}/file/", auth=OPERATE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_layer_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponseBase:
     """Download one plain file of a layer. No link is followed."""
-    return _send(files.download(actor_of(request), hosts.get_layer(name), where.path))
+    return _send(request, files.download(actor_of(request), hosts.get_layer(name), where.path))
 
 
 @router.get("/containers/{name}/ephemeral/", auth=VIEW, response={200: Summary, **LOOK_ERRORS})
@@ -89,7 +90,7 @@ def list_ephemeral_files(request: ApiRequest, name: str, where: Query[Where]) ->
 @router.get("/containers/{name}/ephemeral/file/", auth=OPERATE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_ephemeral_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponseBase:
     """Download one plain file that a container has written. No link is followed."""
-    return _send(files.download(actor_of(request), hosts.get_container(name), where.path))
+    return _send(request, files.download(actor_of(request), hosts.get_container(name), where.path))
 
 
 @router.get("/volumes/{name}/files/", auth=VIEW, response={200: FilesOut, **LOOK_ERRORS})
@@ -101,7 +102,7 @@ def list_volume_files(request: ApiRequest, name: str, where: Query[Where]) -> di
 @router.get("/volumes/{name}/file/", auth=OPERATE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_volume_file(request: ApiRequest, name: str, where: Query[VolumePath]) -> HttpResponseBase:
     """Download one plain file of a volume, or without a path a volume that is a file. No link is followed."""
-    return _send(files.download(actor_of(request), volumes.get(name), where.path))
+    return _send(request, files.download(actor_of(request), volumes.get(name), where.path))
 
 
 def _listing(request: ApiRequest, subject: Subject, where: Where) -> dict[str, Any]:
@@ -118,9 +119,9 @@ def _listing(request: ApiRequest, subject: Subject, where: Where) -> dict[str, A
     }
 
 
-def _send(download: Download) -> HttpResponseBase:
+def _send(request: ApiRequest, download: Download) -> HttpResponseBase:
     """Stream a file. Whatever it holds, a browser keeps it, and shows or runs nothing of it."""
-    response = StreamingHttpResponse(download, content_type="application/octet-stream")
+    response = StreamingHttpResponse(left_to_the_loop(request, download), content_type="application/octet-stream")
     response["Content-Length"] = str(download.size)
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=download.name) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"

@@ -7,12 +7,11 @@ server do, and so it takes the right to operate.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
-from containers.domain.frames import Frame
 from containers.domain.tree import Listing, Preview, Summary, path_bytes, path_text
 from containers.errors import Conflict, Forbidden, SpocError
 from containers.models import Container, Image, Layer
@@ -21,8 +20,8 @@ from containers.services.actor import Actor
 from containers.services.looking import PAGE_SIZE, Subject
 from containers.services.sessions import Session
 
-# A slow line holds one of the web process's threads for as long as it takes: the others are for pages.
-MAX_DOWNLOADS: Final = 3
+# Each has a process of root's at the other end for as long as a slow line takes.
+MAX_DOWNLOADS: Final = 20
 
 _downloads: Final = threading.BoundedSemaphore(MAX_DOWNLOADS)
 
@@ -38,15 +37,20 @@ class Below:
 class Download:
     """A file on its way: `name` as text, `size`, and when it is iterated its bytes as they come. To be closed."""
 
-    def __init__(self, name: str, size: int, frames: Iterator[Frame], kept: ExitStack) -> None:
+    def __init__(self, name: str, size: int, session: Session, kept: ExitStack) -> None:
         self.name = name
         self.size = size
-        self._frames = frames
+        self._session = session
         self._kept = kept
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes. Raises HostError, or what root says, where the file ends early."""
-        for frame in self._frames:
+        for frame in self._session:
+            yield frame.payload
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield the bytes without blocking."""
+        async for frame in self._session:
             yield frame.payload
 
     def close(self) -> None:
@@ -105,11 +109,10 @@ def download(actor: Actor, subject: Subject, path: str) -> Download:
             raise Conflict(f"{MAX_DOWNLOADS} other downloads are under way", resolution="Try again when one has ended.")
         stack.callback(_downloads.release)
         session = stack.enter_context(_open(actor, "file", subject, {"ask": "content", "path": path}))
-        frames = iter(session)
-        told = next(frames).message
+        told = next(iter(session)).message
         kept = stack.pop_all()
     names = path_bytes(path)
-    return Download(path_text(names[-1]) if names else subject.name, int(told["size"]), frames, kept)
+    return Download(path_text(names[-1]) if names else subject.name, int(told["size"]), session, kept)
 
 
 def _ask(actor: Actor, kind: str, subject: Subject, given: Mapping[str, Any]) -> bytes:

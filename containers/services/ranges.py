@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from typing import BinaryIO, Final
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+
+from containers.services.bodies import left_to_the_loop
 
 CHUNK: Final = 1 << 18
 _RANGE: Final = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))", re.ASCII)
@@ -30,8 +33,8 @@ def file_response(request: HttpRequest, stream: BinaryIO, *, filename: str, etag
     length = last - first + 1
     with stream:
         file = os.dup(stream.fileno())
-    os.lseek(file, first, os.SEEK_SET)
-    response = StreamingHttpResponse(_Chunks(file, length), content_type="application/x-tar")
+    body = left_to_the_loop(request, _Chunks(file, first, length))
+    response = StreamingHttpResponse(body, content_type="application/x-tar")
     if length < size:
         response.status_code = HTTPStatus.PARTIAL_CONTENT
         response.headers["Content-Range"] = f"bytes {first}-{last}/{size}"
@@ -54,18 +57,31 @@ def _part(request: HttpRequest, size: int, etag: str) -> tuple[int, int]:
 
 
 class _Chunks:
-    """The next `length` bytes of an open file, which is closed when the answer is, or when nobody wants it any more."""
+    """Bytes of an open file, `length` from `offset` on; it is closed when the answer is, or when nobody wants it any more."""
 
-    def __init__(self, file: int, length: int) -> None:
+    def __init__(self, file: int, offset: int, length: int) -> None:
         self._file = file
-        self._left = length
+        self._offset = offset
+        self._end = offset + length
 
     def __iter__(self) -> Iterator[bytes]:
-        while self._left and (data := os.read(self._file, min(self._left, CHUNK))):
-            self._left -= len(data)
+        while data := self._read():
             yield data
 
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        # A disk may take its time; the loop has none.
+        while data := await asyncio.to_thread(self._read):
+            yield data
+
+    def _read(self) -> bytes:
+        if self._offset >= self._end or self._file < 0:
+            return b""
+        data = os.pread(self._file, min(self._end - self._offset, CHUNK), self._offset)
+        self._offset += len(data)
+        return data
+
     def close(self) -> None:
+        """Close the file."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

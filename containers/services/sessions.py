@@ -5,8 +5,9 @@ Nothing is trusted to the web process here: what it may have is decided by the s
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -80,14 +81,39 @@ class Session:
         while (frame := self._next()) is not None:
             yield frame
 
+    async def __aiter__(self) -> AsyncIterator[Frame]:
+        """Yield the same without blocking, in an event loop."""
+        loop = asyncio.get_running_loop()
+        self._connection.setblocking(False)
+        while True:
+            while not self._waiting:
+                self._take(await self._arriving(loop))
+            frame = check(self._waiting.pop(0))
+            if _is_end(frame):
+                return
+            yield frame
+
+    async def _arriving(self, loop: asyncio.AbstractEventLoop) -> bytes:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                return await loop.sock_recv(self._connection, _CHUNK)
+        except OSError as error:
+            raise HostError(AWAY, details=str(error)) from error
+
+    def _take(self, received: bytes) -> None:
+        if not received:
+            raise HostError("The session server broke off")
+        self._waiting = self._reader.feed(received)
+
     def _next(self) -> Frame | None:
         try:
             while not self._waiting:
-                received = self._connection.recv(_CHUNK)
-                if not received:
-                    raise HostError("The session server broke off")
-                self._waiting = self._reader.feed(received)
+                self._take(self._connection.recv(_CHUNK))
         except OSError as error:
             raise HostError(AWAY, details=str(error)) from error
         frame = check(self._waiting.pop(0))
-        return None if frame.kind == frames.TEXT and "end" in frame.message else frame
+        return None if _is_end(frame) else frame
+
+
+def _is_end(frame: Frame) -> bool:
+    return frame.kind == frames.TEXT and "end" in frame.message

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -125,3 +126,15 @@ def test_commands_do_the_same(stack: Stack, app: str, tmp_path: Path) -> None:
     assert "job" in stack.manage("repository", "fetch", "share", "app:1")
     assert stack.get("/images/app/")["version"] == "1"
     stack.manage("repository", "remove", "share")
+
+
+def test_the_file_of_an_export_comes_whole_and_in_parts(stack: Stack, web: Web) -> None:
+    """Through the real server, whose event loop sends what a view has opened."""
+    (file,) = stack.layout.repository.glob("app@1.*.tar")
+    assert stack.call("GET", "/exports/app:1/").body == file.read_bytes()
+    headers = {"Authorization": f"Bearer {stack.token}", "Range": "bytes=1000-1000999"}
+    request = urllib.request.Request(f"{stack.url}/api/v1/exports/app:1/", headers=headers)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        assert (answer.status, answer.read()) == (206, file.read_bytes()[1000:1_001_000])
+    head = stack.call("HEAD", "/exports/app:1/")
+    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(file.stat().st_size), b"")

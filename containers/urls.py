@@ -10,6 +10,7 @@ from django.urls import path, register_converter
 from containers.choices import CONTAINER_OPERATIONS, Operation
 from containers.views import (
     account,
+    apps,
     cleanup,
     container,
     containers,
@@ -20,6 +21,7 @@ from containers.views import (
     files,
     history,
     images,
+    installations,
     jobs,
     layer_add,
     layers,
@@ -189,6 +191,14 @@ recipe_urls: Final = [
     path("recipes/<layer:name>/file/remove/", recipes.remove_file, name="recipe-file-remove"),
 ]
 
+app_urls: Final = [
+    path("apps/", apps.app_list, name="app-list"),
+    path("apps/<container:name>/", apps.app_detail, name="app-detail"),
+    path("apps/<container:name>/icon/", apps.app_icon, name="app-icon"),
+    path("installations/", installations.installation_list, name="installation-list"),
+    path("installations/<container:name>/", installations.installation_detail, name="installation-detail"),
+]
+
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("dependencies/", dependencies.whole_graph, name="dependencies"),
@@ -207,4 +217,5 @@ urlpatterns = [
     *layer_urls,
     *storage_urls,
     *repository_urls,
+    *app_urls,
 ]

@@ -47,6 +47,16 @@ class ContainerQuery:
 
 
 @dataclass(frozen=True)
+class AppQuery:
+    search: str = ""
+    category: str = ""
+
+    @classmethod
+    def of(cls, data: QueryDict) -> Self:
+        return cls(search=_text(data, "search"), category=_text(data, "category"))
+
+
+@dataclass(frozen=True)
 class JobQuery:
     operation: str = ""
     state: str = ""

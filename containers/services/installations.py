@@ -75,8 +75,7 @@ def draft(
 
     `own` is the installation itself, where it is there already; `lenient` as in `answers.check`. Raises InvalidRequest.
     """
-    _check_name(instance, own)
-    answers = answering.check(app.manifest.questions, given, lenient=lenient)
+    answers = _checked(app, instance, given, own, lenient=lenient)
     made = outline(app.manifest, instance, answers, adopt)
     errors = [*_names(made, own), *_volumes(made, own, adopt or {}), *_ports(made, own), *_needed(app, answers)]
     if errors:
@@ -103,7 +102,7 @@ def sealed(answers: Answers) -> str:
 
 def free_port(beside: Sequence[int] = ()) -> int:
     """Return a port of the host that no installation has. Whether a program has it, the job asks."""
-    taken = {*_taken_ports(None), *beside}
+    taken = {*taken_ports(None), *beside}
     return next(port for port in range(FIRST_PORT, LAST_PORT) if port not in taken)
 
 
@@ -147,13 +146,26 @@ def plan(app: App, made: Outline) -> Plan:
     return Plan(Operation.CREATE, (made.instance,), tuple(steps))
 
 
-def _check_name(instance: str, own: Installation | None) -> None:
+def _checked(app: App, instance: str, given: Mapping[str, Any], own: Installation | None, *, lenient: bool) -> Answers:
+    """Return the answers. Raises InvalidRequest with what is wrong with them and with the name, at once."""
+    wrong = _name_errors(instance, own)
+    try:
+        answers = answering.check(app.manifest.questions, given, lenient=lenient)
+    except InvalidRequest as error:
+        raise InvalidRequest.all((*wrong, *error.errors)) from error
+    if wrong:
+        raise InvalidRequest.all(tuple(wrong))
+    return answers
+
+
+def _name_errors(instance: str, own: Installation | None) -> list[FieldError]:
     try:
         instance_name(instance)
     except ValueError as error:
-        raise InvalidRequest.of("name", str(error)) from error
+        return [FieldError("name", str(error))]
     if own is None and rows().filter(name=instance).exists():
-        raise InvalidRequest.of("name", f"there is an installation {instance} already")
+        return [FieldError("name", f"there is an installation {instance} already")]
+    return []
 
 
 def _names(made: Outline, own: Installation | None) -> list[FieldError]:
@@ -184,13 +196,14 @@ def _volumes(made: Outline, own: Installation | None, adopt: Mapping[str, str]) 
     return errors
 
 
-def _taken_ports(own: Installation | None) -> dict[int, str]:
+def taken_ports(own: Installation | None = None) -> dict[int, str]:
+    """Return {port of the host: the installation that it leads to}, without those of `own`."""
     taken = InstallationPort.objects.filter(host__name=hosts.current_name()).select_related("installation")
     return {row.port: row.installation.name for row in (taken.exclude(installation=own) if own else taken)}
 
 
 def _ports(made: Outline, own: Installation | None) -> list[FieldError]:
-    taken = _taken_ports(own)
+    taken = taken_ports(own)
     panel = settings.BIND.rpartition(":")[2]
     fields = {made.answers.values[part.question]: f"answers.{part.question}" for part in made.manifest.ports}
     errors = []

@@ -56,6 +56,8 @@ _PAGES: Final[tuple[tuple[str | Promise, str, str, str | Promise, bool], ...]] =
     (gettext_lazy("Export all as one file"), "export", "download", gettext_lazy("json backup"), False),
     (gettext_lazy("Jobs"), "job-list", "jobs", gettext_lazy("list record log"), False),
     (gettext_lazy("Dependencies"), "dependencies", "deps", gettext_lazy("graph order tiers"), False),
+    (gettext_lazy("Apps"), "app-list", "apps", gettext_lazy("catalogue install"), False),
+    (gettext_lazy("Installed apps"), "installation-list", "apps", gettext_lazy("list update backup uninstall"), False),
     (gettext_lazy("Images"), "image-list", "copy", gettext_lazy("list"), False),
     (gettext_lazy("Layers"), "layer-list", "layers", gettext_lazy("list"), False),
     (gettext_lazy("Add a layer"), "layer-add", "plus", gettext_lazy("import archive oci registry pull debian base system"), True),

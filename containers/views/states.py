@@ -57,6 +57,8 @@ CONTAINER_BADGES: Final = (
     STOPPED,
 )
 
+INSTALLED: Final = Badge("installed", _("Installed"), "done", "ok")
+
 _BY_STATE: Final = {
     ContainerState.STARTING: STARTING,
     ContainerState.STOPPING: STOPPING,

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from containers.catalog import apps
+from containers.choices import ContainerState, InstallationState
+from containers.models import Installation
+from containers.services import hosts, installations
+from tests.support import rows
 
 MANIFEST = """\
 manifest = 1
@@ -92,3 +99,29 @@ def write(catalog: Path, manifest: str = MANIFEST, *, name: str = "note", recipe
     for path, text in {"app.toml": manifest, "web.recipe": recipe, **files}.items():
         (folder / path).write_text(text)
     return folder
+
+
+def installed(name: str = "blog", **more: Any) -> Installation:
+    """An installed app as a job would have left it, its containers running."""
+    made = installations.draft(apps.find("note"), name, {"password": "hush-hush", "port": 30_000 + Installation.objects.count()})
+    row = Installation.objects.create(
+        **{
+            "host": hosts.current(),
+            "name": name,
+            "app": "note",
+            "version": "1.0",
+            "title": "Note",
+            "state": InstallationState.INSTALLED,
+            "answers": made.answers.plain,
+            "secrets": installations.sealed(made.answers),
+            **more,
+        }
+    )
+    for key, called in made.containers.items():
+        member = rows.container(called, state=ContainerState.RUNNING, mounts={f"{name}-data": "data"})
+        row.containers.create(key=key, container=member)
+    row.volumes.create(key="data", name=f"{name}-data")
+    for port in made.ports:
+        values = {"port": port.port, "container": port.container, "container_port": port.container_port, "scheme": port.scheme}
+        row.ports.create(host=row.host, **values)
+    return row

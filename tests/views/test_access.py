@@ -11,7 +11,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from containers.choices import Operation
-from containers.models import Command, Container, Event, Job, Layer, Revision, Step
+from containers.models import Command, Container, Event, Installation, Job, Layer, Revision, Step
 from containers.services import recipes
 from containers.urls import urlpatterns
 from tests.support import exports, rows
@@ -24,6 +24,11 @@ pytestmark = pytest.mark.django_db
 OPEN = {"sign-in", "sign-out", "theme", "columns"}
 # What a viewer may ask for; the rest is for operators.
 READING = {
+    "app-list",
+    "app-detail",
+    "app-icon",
+    "installation-list",
+    "installation-detail",
     "dashboard",
     "container-list",
     "container-detail",
@@ -97,6 +102,8 @@ NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URL
 GUARDED = [name for name in NAMES if name not in OPEN]
 
 
+APP_NAMES = [name for name in NAMES if name.startswith("app-") and name != "app-list"]
+INSTALLATION_NAMES = [name for name in NAMES if name.startswith("installation-") and name != "installation-list"]
 RECIPE_NAMES = [name for name in NAMES if name.startswith("recipe-") and name not in {"recipe-list", "recipe-create"}]
 
 
@@ -116,6 +123,8 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "job-retry": [job],
         "image-detail": [layer, "1"],
         **dict.fromkeys(RECIPE_NAMES, ["dish"]),
+        **dict.fromkeys(APP_NAMES, ["static-site"]),
+        **dict.fromkeys(INSTALLATION_NAMES, ["site"]),
         "image-remove": [layer, "1"],
         "image-export": [layer, "1"],
         "repository-detail": [layer],
@@ -147,6 +156,7 @@ def _rows() -> Iterator[None]:
     exports.row("spare")
     recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM of-image"), "salt", recipes.FileContent(b""))
     rows.container("web")
+    Installation.objects.create(host=rows.host(), name="site", app="static-site", version="1.0", state="installed")
     step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")
     Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())
     with exports.own("spare:1"):

@@ -1,0 +1,75 @@
+"""What is installed: the list, and the page of one. What changes an installation stands in `upkeep`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from containers.catalog import apps
+from containers.models import Backup, Installation, InstallationPort
+from containers.services import hosts, installations
+from containers.views import installation_page
+from containers.views.access import Request, require
+from containers.views.installation_page import InstallationPage, Link
+from containers.views.patches import Wanted
+from containers.views.states import Badge
+
+
+@dataclass(frozen=True)
+class Row:
+    """An installation in the list. `update` is the version that the catalogue has, where it is another one."""
+
+    installation: Installation
+    badge: Badge
+    update: str
+    links: list[Link]
+    running: int
+    count: int
+
+
+@require_GET
+@login_required
+def installation_list(request: Request) -> HttpResponse:
+    require(request, "view")
+    context = {
+        "section": "apps",
+        "rows": _rows(request),
+        "backups": Backup.objects.filter(host__name=hosts.current_name()).exclude(
+            installation__in=installations.rows().values("name")
+        ),
+    }
+    return render(request, "installations/_list.html" if Wanted.of(request) else "installations/list.html", context)
+
+
+@require_GET
+@login_required
+def installation_detail(request: Request, name: str) -> HttpResponse:
+    require(request, "view")
+    page = InstallationPage(installations.get(name), installation_page.host_name_of(request))
+    context = {"section": "apps", "installation": page.row, "page": page}
+    return render(request, "installations/_live.html" if Wanted.of(request) else "installations/detail.html", context)
+
+
+def _rows(request: Request) -> list[Row]:
+    """Four queries, however many there are, and the catalogue read once."""
+    versions = {app.name: app.manifest.version for app in apps.listing()[0]}
+    host = installation_page.host_name_of(request)
+    found = installations.rows().prefetch_related("ports", "containers__container")
+    return [_row(row, versions.get(row.app, row.version), host) for row in found]
+
+
+def _row(row: Installation, version: str, host: str) -> Row:
+    members = [member.container for member in row.containers.all()]
+    ports: list[InstallationPort] = list(row.ports.all())
+    return Row(
+        installation=row,
+        badge=installation_page.badge(row),
+        update=version if version != row.version else "",
+        links=[Link(port, installation_page.url_of(port, host)) for port in ports],
+        running=sum(container.state == "RUNNING" for container in members),
+        count=len(members),
+    )

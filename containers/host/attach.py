@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from containers.domain.layout import Layout
 from containers.errors import CommandFailed, CommandTimeout, HostError
@@ -42,12 +42,19 @@ def run(
     ok_codes: Container[int] | None,
     input: bytes | None = None,
     output_cap: int = OUTPUT_CAP,
+    watch: Callable[[], None] = lambda: None,
 ) -> CommandResult:
     """Run `words`, which runs `argv` in the container; errors speak of `argv`. Raises HostError if nothing runs there."""
     try:
         with command_socket.held(layout, name) as has_partner:
             result = runner.run(
-                words, timeout_s=timeout_s, ok_codes=None, input=input, output_cap=output_cap, has_partner=has_partner
+                words,
+                timeout_s=timeout_s,
+                ok_codes=None,
+                input=input,
+                output_cap=output_cap,
+                has_partner=has_partner,
+                watch=watch,
             )
     except CommandTimeout as error:
         text = f"{argv[0]} in {name} did not end within {timeout_s:g} s"

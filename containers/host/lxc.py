@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -130,11 +130,13 @@ class Lxc:
         ok_codes: Container[int] | None = (0,),
         input: bytes | None = None,
         output_cap: int = OUTPUT_CAP,
+        watch: Callable[[], None] = lambda: None,
     ) -> CommandResult:
         """Run a command in a running container; raise CommandFailed unless its exit code is among `ok_codes`.
 
         Ids are the container's, root by default. The environment is empty but for the definition's and `env`. `input` is
-        what it reads, of its output `output_cap` bytes are kept.
+        what it reads, of its output `output_cap` bytes are kept; what `watch`
+        raises meanwhile ends it.
         """
         words = attach.command(self._layout, name, argv, uid=uid, gid=gid, cwd=cwd, env=env)
         return attach.run(
@@ -147,6 +149,7 @@ class Lxc:
             ok_codes=ok_codes,
             input=input,
             output_cap=output_cap,
+            watch=watch,
         )
 
     def resolve_ids(self, name: str, uid: str | None, gid: str | None) -> tuple[int, int]:

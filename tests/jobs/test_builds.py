@@ -19,11 +19,11 @@ from django.utils import timezone
 from containers.choices import Cancel, JobState
 from containers.domain.layout import Layout
 from containers.errors import Conflict, InvalidRequest
-from containers.host import build_layer, copying, directories, imports, layers, resolver
+from containers.host import build_layer, copying, directories, imports, layers, resolver, room
 from containers.host.locks import Locks
 from containers.jobs import reaper
 from containers.jobs.cancel import CancelWatch
-from containers.jobs.handlers import actions
+from containers.jobs.handlers import actions, builds
 from containers.jobs.journal import Journal
 from containers.jobs.messages import StepStarted
 from containers.jobs.runner import run_job
@@ -453,6 +453,26 @@ def test_the_container_is_there_for_its_job_alone(kitchen: Kitchen, monkeypatch:
     }
 
 
+def test_a_line_is_ended_before_the_disk_is_full(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    # More than there is: whatever is free is too little.
+    monkeypatch.setattr(room, "KEPT_FREE_BYTES", 1 << 62)
+    monkeypatch.setattr(room, "KEPT_FREE_PART", 1)
+    job = kitchen.build("RUN echo begun; sleep 20")
+    assert job.state == JobState.FAILED
+    assert "the disk is too full" in job.reason
+    assert "more must be free" in job.reason
+    assert kitchen.leftovers() == []
+
+
+def test_a_line_that_forks_without_end_meets_a_limit(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builds, "MAX_PROCESSES", 20)
+    job = kitchen.build("RUN i=0; while [ $i -lt 40 ]; do sleep 100 & i=$((i+1)); done; echo all of them")
+    assert job.state == JobState.FAILED
+    assert "fork" in job.error
+    assert "all of them" not in job.error
+    assert kitchen.leftovers() == []
+
+
 def test_a_disk_that_fills_leaves_nothing(kitchen: Kitchen, settings: Any, tmp_path: Path) -> None:
     # Not below /tmp: the container's root must get there.
     data = settings.DATA_DIR.parent / "small"
@@ -465,7 +485,8 @@ def test_a_disk_that_fills_leaves_nothing(kitchen: Kitchen, settings: Any, tmp_p
         layers.make_busybox(small, lxc.runner(), LAYER, idmap_base=ROOT)
         job = kitchen.build("RUN dd if=/dev/zero of=/big bs=1M count=64")
         assert job.state == JobState.FAILED
-        assert "No space left on device" in job.reason
+        # Whichever is quicker: the line itself, or who watches the disk.
+        assert "No space left on device" in job.reason or "the disk is too full" in job.reason
         assert [path.name for path in Path(small.layers).iterdir()] == [LAYER]
         assert (Container.objects.count(), Layer.objects.count(), Image.objects.count()) == (0, 1, 0)
         assert lxc.leftovers(small) == []

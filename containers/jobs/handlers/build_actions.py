@@ -13,7 +13,7 @@ from containers.domain.image import Defaults, ImageRef
 from containers.domain.layout import Layout
 from containers.domain.names import container_name
 from containers.errors import CommandFailed, CommandTimeout
-from containers.host import accounts, build_layer, copying, identities, layers, leftovers, monitors, resolver
+from containers.host import accounts, build_layer, copying, identities, layers, leftovers, monitors, resolver, room
 from containers.host.command import Runner
 from containers.host.copying import File
 from containers.host.lxc import Lxc
@@ -101,8 +101,12 @@ def _carry_out(work: Work, step: BuildStep) -> None:
 
 
 def _run(work: Work, step: RunStep) -> None:
-    """Run a command; what it leaves running ends with it, as if it had had a container of its own."""
+    """Run a command; what it leaves running ends with it, as if it had had a container of its own.
+
+    Raises HostError before the disk is full.
+    """
     task = work.task
+    layer = work.place.layout.layer(work.place.layer)
     uid, gid = work.ids(step.identity)
     task.lxc.attach(
         task.name,
@@ -114,6 +118,7 @@ def _run(work: Work, step: RunStep) -> None:
         input=None if step.script is None else step.script.encode(),
         timeout_s=RUN_TIMEOUT_S,
         output_cap=OUTPUT_CAP,
+        watch=lambda: room.require(layer),
     )
     init = monitors.init_of(monitors.find(task.layout, task.name))
     if init is not None and (count := leftovers.end(init, work.runner)):

@@ -34,6 +34,9 @@ from containers.services.outlines import Outline
 # Signals that it ignores are all but SIGKILL, and children that nobody waits for the kernel forgets.
 INIT: Final = """/bin/sh -c "trap '' CHLD; exec sleep 2147483647\""""
 
+# Enough for a build on many processors; what forks without end ends there and not with the host's last process.
+MAX_PROCESSES: Final = 8_192
+
 Act = Callable[[Work], None]
 
 
@@ -187,7 +190,12 @@ class ImageBuildHandler(ContainerHandler):
 
     def _spec(self) -> ContainerSpec:
         definition = {"build": True, "layers": list(self._stack()), "cmd": INIT, "halt": "SIGKILL"}
-        data = {"name": self.name, "definition": definition, "description": f"Builds {self.ref()}"}
+        data = {
+            "name": self.name,
+            "definition": definition,
+            "description": f"Builds {self.ref()}",
+            "limits": {"pids": MAX_PROCESSES},
+        }
         return ContainerSpec.parse(data, idmap_size=settings.IDMAP_SIZE)
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:

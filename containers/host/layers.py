@@ -30,6 +30,8 @@ _UNPACK: Final = unpack.__name__
 # No layer's name starts with a dot.
 _UNFINISHED: Final = ".unfinished-"
 _QUICK_TIMEOUT_S: Final = 600
+# What tar and decompressors say before they say why.
+_NOISE: Final = ("tar: Removing leading ", "Broken pipe")
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,15 @@ def unpack_into(
         except CommandTimeout:
             raise
         except CommandFailed as error:
-            # What follows the first line are its consequences.
-            reason = error.output.strip().partition("\n")[0] or error.brief
+            reason = _cause(error.output) or error.brief
             raise InvalidRequest(f"{source.path} cannot be made a layer: {reason}", details=error.output) from error
         return progress.digest
+
+
+def _cause(output: str) -> str:
+    """Return the first line that says why: what follows are its consequences, warnings and broken pipes come before."""
+    lines = [line for line in output.strip().split("\n") if line]
+    return next((line for line in lines if not any(noise in line for noise in _NOISE)), lines[0] if lines else "")
 
 
 def make_busybox(layout: Layout, runner: Runner, name: str, *, idmap_base: int, idmap_size: int = 65_536) -> Made:

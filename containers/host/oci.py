@@ -6,6 +6,7 @@ only, layers are unpacked as any other archive (`host.unpack`). Nothing gets a l
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import platform
@@ -22,7 +23,7 @@ from containers.domain.layout import Layout
 from containers.domain.oci import Blob, Platform
 from containers.domain.oci_config import Accounts, Config, Reading
 from containers.domain.text import shown
-from containers.errors import InvalidRequest
+from containers.errors import InvalidRequest, Malformed
 from containers.host import layers
 from containers.host.command import Runner
 from containers.host.hook import OPEN_DIRECTORY
@@ -119,7 +120,8 @@ class ImageDirectory:
         try:
             file = open_beneath(self._top, path.encode(), os.O_RDONLY | os.O_NONBLOCK, follow=True)
         except OSError as error:
-            raise InvalidRequest(f"{shown(path)}: {error.strerror}") from error
+            reason = "is a link that leads out of the image" if error.errno == errno.EXDEV else error.strerror
+            raise InvalidRequest(f"{shown(path)}: {reason}") from error
         if not stat.S_ISREG(os.fstat(file).st_mode):
             os.close(file)
             raise InvalidRequest(f"{shown(path)} is not a file")
@@ -149,6 +151,8 @@ class Importer:
                 image = directory.read_image(name)
             except InvalidRequest as error:
                 raise InvalidRequest(f"{source.path}: {error.brief}", error.errors, resolution=error.resolution) from error
+            except Malformed as error:
+                raise InvalidRequest(f"{source.path}: {error.brief}") from error
             # Of a layer that is there twice the upper place decides; the kernel refuses to mount one twice.
             blobs = {blob.diff_id: blob for blob in reversed(image.blobs)}
             order = tuple(reversed(blobs))

@@ -142,13 +142,13 @@ def unpack(source_command: list[str] | None, target_command: list[str], pump: Pu
     from_us, to_target = _pipe()
     target = subprocess.Popen(target_command, stdin=from_us, stdout=2, restore_signals=False)
     os.close(from_us)
-    is_complete = False
+    is_complete = has_ended_early = False
     try:
         pump.copy(from_source, to_target)
         is_complete = True
     except BrokenPipeError:
-        # tar has ended: it says why.
-        pass
+        # tar has ended: it says why, unless it found the end.
+        has_ended_early = True
     except UnpackError as error:
         # Before tar complains about what it misses.
         say(error)
@@ -156,6 +156,8 @@ def unpack(source_command: list[str] | None, target_command: list[str], pump: Pu
         os.close(from_source)
         os.close(to_target)
         codes = [program.wait() for program in (target, source) if program]
+    if has_ended_early and not codes[0]:
+        say(UnpackError("it goes on after its end: no archive is like that"))
     return is_complete and not any(codes)
 
 

@@ -190,6 +190,7 @@ def wrong_manifest() -> Image:
         (lambda: Image([BASE], architecture="arm64" if images.HOST.architecture != "arm64" else "amd64"), "and this host is"),
         (lambda: spoil(GOOD, "oci-layout", b'{"imageLayoutVersion": "2"}'), "version 2 is not known"),
         (lambda: spoil(GOOD, "index.json", b"[" * 5_000_000), "is longer than"),
+        (lambda: spoil(GOOD, "index.json", b"{"), r"^/\S+: This is not JSON: "),
         (lambda: Image([BASE, b"no archive"]), "layer 2 of 2.* cannot be made a layer: .*not look like a tar archive"),
         (lambda: Image([BASE, images.layer({"x": "y" * 9000})[:3000]]), "layer 2 of 2.*Unexpected EOF in archive"),
         (lambda: Image([images.layer({".wh..wh..opq": ""})]), "it hides everything in the layers below"),

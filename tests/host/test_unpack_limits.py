@@ -96,6 +96,28 @@ def test_a_tar_that_a_signal_ends_is_no_success(place: Layout, tmp_path: Path, m
         run_import(place, archive(tmp_path / "a.tar", member("x")))
 
 
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (member("../x"), r"^\S+ cannot be made a layer: \S+: \.\./x: Member name contains '\.\.'$"),
+        (member("h", kind=tarfile.LNKTYPE, link="/etc/shadow"), "^\\S+ cannot be made a layer: .*Cannot hard link to"),
+    ],
+)
+def test_the_reason_is_tars_own_and_no_warning_before_it(place: Layout, tmp_path: Path, entry: Member, reason: str) -> None:
+    with pytest.raises(InvalidRequest, match=reason):
+        run_import(place, archive(tmp_path / "a.tar", entry))
+
+
+@pytest.mark.parametrize("compress", [["cat"], ["gzip", "-1"]])
+def test_what_goes_on_after_its_end_is_refused_in_these_words(place: Layout, tmp_path: Path, compress: list[str]) -> None:
+    path = archive(tmp_path / "a.tar", member("x"))
+    with (tmp_path / "b.tar").open("wb") as stream:
+        subprocess.run(compress, input=path.read_bytes() + bytes(8 << 20), stdout=stream, check=True)
+
+    with pytest.raises(InvalidRequest, match="cannot be made a layer: it goes on after its end"):
+        run_import(place, tmp_path / "b.tar")
+
+
 def test_a_header_that_asks_for_much_memory_is_refused(place: Layout, tmp_path: Path) -> None:
     info = tarfile.TarInfo("././@PaxHeader")
     info.type, info.size = tarfile.XHDTYPE, 6 << 30

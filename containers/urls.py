@@ -11,6 +11,7 @@ from containers.choices import CONTAINER_OPERATIONS, Operation
 from containers.views import (
     account,
     apps,
+    audit,
     cleanup,
     container,
     containers,
@@ -134,6 +135,11 @@ container_urls: Final = [
 ]
 
 job_urls: Final = [
+    path("audit/", audit.event_list, name="audit-list"),
+    path("audit/export/", audit.export, name="audit-export"),
+    path("audit/views/", audit.save_view, name="audit-view-save"),
+    path("audit/views/<number:number>/remove/", audit.remove_view, name="audit-view-remove"),
+    path("audit/<number:number>/", audit.event_detail, name="audit-detail"),
     path("jobs/", jobs.job_list, name="job-list"),
     path("jobs/<number:number>/", jobs.job_detail, name="job-detail"),
     path("jobs/<number:number>/record/", jobs.job_text, name="job-record"),

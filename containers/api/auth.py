@@ -86,6 +86,7 @@ def credential_of(request: ApiRequest) -> Credential:
 
 VIEW: Final = (BearerToken("view"), SessionCookie("view"))
 OPERATE: Final = (BearerToken("operate"), SessionCookie("operate"))
+AUDIT: Final = (BearerToken("audit"), SessionCookie("audit"))
 TERMINAL: Final = (BearerToken("terminal"), SessionCookie("terminal"))
 
 

@@ -12,6 +12,7 @@ from ninja.errors import ValidationErrorContext
 from ninja.operation import Operation
 
 from containers.api import (
+    audit,
     cleanup,
     containers,
     drift,
@@ -88,6 +89,7 @@ api = Api(
 )
 errors.install(api)
 for part in (
+    audit,
     containers,
     drift,
     operations,

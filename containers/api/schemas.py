@@ -248,6 +248,28 @@ class RevisionPage(Schema):
     results: list[RevisionOut]
 
 
+class EventOut(Schema):
+    id: int
+    at: datetime.datetime
+    kind: str
+    subject: str
+    user: Annotated[int | None, Field(description="The account's number; it may be gone")]
+    user_name: str
+    remote_address: str | None
+    via: Via
+    request_id: str
+    data: Any
+    job: int | None
+    previous: Annotated[str, Field(description="The digest of the event before")]
+    digest: str
+
+
+class EventPage(Schema):
+    count: int
+    next: str | None
+    results: list[EventOut]
+
+
 class JobPage(Schema):
     count: int
     next: str | None

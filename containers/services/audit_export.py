@@ -8,9 +8,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from containers.choices import EventKind
 from containers.models import Event
 from containers.querysets import EventQuerySet
 from containers.services import audit
+from containers.services.actor import Actor
 
 CHUNK: Final = 1_000
 COLUMNS: Final = (
@@ -74,3 +76,8 @@ FORMATS: Final[Mapping[str, tuple[Callable[[EventQuerySet], Iterator[str]], str]
     "csv": (as_csv, "text/csv; charset=utf-8"),
     "jsonl": (jsonl, "application/x-ndjson"),
 }
+
+
+def taken(actor: Actor, name: str, query: Mapping[str, Any]) -> int:
+    """Record that somebody takes events out, and return the number of that event: the last one that is not in the file."""
+    return audit.record(actor, EventKind.AUDIT_EXPORT, "", {"format": name, "query": dict(query)}).pk

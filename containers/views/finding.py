@@ -61,6 +61,7 @@ _PAGES: Final[tuple[tuple[str | Promise, str, str, str | Promise, bool], ...]] =
     (gettext_lazy("Images"), "image-list", "copy", gettext_lazy("list"), False),
     (gettext_lazy("Layers"), "layer-list", "layers", gettext_lazy("list"), False),
     (gettext_lazy("Add a layer"), "layer-add", "plus", gettext_lazy("import archive oci registry pull debian base system"), True),
+    (gettext_lazy("Audit trail"), "audit-list", "history", gettext_lazy("events who did what log"), False),
     (gettext_lazy("What root can do"), "operations", "shield", gettext_lazy("operations rights worker"), False),
 )
 
@@ -78,11 +79,11 @@ _ICONS: Final = {
 }
 
 
-def find(typed: str, *, may_operate: bool) -> list[Group]:
+def find(typed: str, *, may_operate: bool, may_audit: bool = False) -> list[Group]:
     """Return what `typed` may mean, the likeliest group first; empty groups are left out. At most nine queries."""
     words = " ".join(typed.replace("\0", "").split())[:MAX_TYPED]
     if not words:
-        return [Group(_("Pages"), list(_pages("", may_operate=may_operate)))]
+        return [Group(_("Pages"), list(_pages("", may_operate=may_operate, may_audit=may_audit)))]
     verbs = _verbs(words) if may_operate else []
     groups = [
         Group(_("Actions"), list(_actions(verbs, words.partition(" ")[2]))),
@@ -91,7 +92,7 @@ def find(typed: str, *, may_operate: bool) -> list[Group]:
         Group(_("Images"), list(_images(words))),
         Group(_("Layers"), list(_layers(words))),
         Group(_("Volumes"), list(_volumes(words))),
-        Group(_("Pages"), list(_pages(words, may_operate=may_operate))),
+        Group(_("Pages"), list(_pages(words, may_operate=may_operate, may_audit=may_audit))),
     ]
     return [group for group in groups if group.items]
 
@@ -178,11 +179,12 @@ def _volumes(words: str) -> Iterator[Found]:
         yield Found(volume, url, note=note, icon="volume")
 
 
-def _pages(words: str, *, may_operate: bool) -> Iterator[Found]:
+def _pages(words: str, *, may_operate: bool, may_audit: bool) -> Iterator[Found]:
     wanted = words.lower().split()
     for title, name, icon, more, is_for_operators in _PAGES:
         known = f"{title} {more}".lower().split()
-        if (may_operate or not is_for_operators) and _begin(wanted, known):
+        may_open = (may_operate or not is_for_operators) and (may_audit or name != "audit-list")
+        if may_open and _begin(wanted, known):
             yield Found(str(title), reverse(name), icon=icon)
 
 

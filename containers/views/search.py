@@ -17,7 +17,7 @@ from containers.views.finding import MAX_TYPED, find
 def search(request: Request) -> HttpResponse:
     require(request, "view")
     typed = request.GET.get("q", "")[:MAX_TYPED]
-    groups = find(typed, may_operate=access.may_operate(request.user))
+    groups = find(typed, may_operate=access.may_operate(request.user), may_audit=access.may_audit(request.user))
     context = {"section": "search", "typed": typed, "groups": groups, "count": sum(len(group.items) for group in groups)}
     return render(request, _template(request), context)
 

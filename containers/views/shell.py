@@ -35,6 +35,7 @@ class Shell:
     last_ended: Job | None
     may_view: bool
     may_operate: bool
+    may_audit: bool
     unread: Unread = Unread()
 
     @property
@@ -66,14 +67,23 @@ def strip(request: Request) -> HttpResponse:
 def _load(request: HttpRequest) -> Shell:
     user = request.user
     if not access.may_view(user):
-        return Shell(None, 0, [], None, may_view=False, may_operate=False)
+        return Shell(None, 0, [], None, may_view=False, may_operate=False, may_audit=access.may_audit(user))
     host = Host.objects.filter(name=settings.HOST).annotate(container_count=Count("containers")).first()
     jobs = list(_jobs()[: MOST_JOBS + 1])
     active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
     ended = next((job for job in jobs if job.state not in ACTIVE_JOB_STATES), None)
     count = host.container_count if host else 0
     unread = notices.count_unread(user) if isinstance(user, User) else Unread()
-    return Shell(host, count, active, ended, may_view=True, may_operate=access.may_operate(user), unread=unread)
+    return Shell(
+        host,
+        count,
+        active,
+        ended,
+        may_view=True,
+        may_operate=access.may_operate(user),
+        may_audit=access.may_audit(user),
+        unread=unread,
+    )
 
 
 def _jobs() -> Any:

@@ -33,7 +33,9 @@ OPERATIONS = [
 EVENTS = ("GET", "/events/")
 # For those who may open terminals, a right of its own.
 TERMINALS = [operation for operation in OPERATIONS if "/terminals/" in operation[1]]
-ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS and operation not in TERMINALS]
+# For those who may read the audit trail, see test_audit.py.
+AUDIT = [operation for operation in OPERATIONS if operation[1].startswith("/audit/")]
+ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS and operation not in [*TERMINALS, *AUDIT]]
 
 
 def concrete(path: str) -> str:
@@ -66,6 +68,9 @@ def counts() -> dict[str, int]:
 
 def test_all_operations_of_the_contract_are_there() -> None:
     assert set(OPERATIONS) == {
+        ("GET", "/audit/"),
+        ("GET", "/audit/export/"),
+        ("GET", "/audit/{number}/"),
         ("GET", "/containers/"),
         ("POST", "/containers/"),
         ("GET", "/containers/{name}/"),

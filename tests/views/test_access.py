@@ -69,6 +69,9 @@ READING = {
     "volume-detail",
 }
 POST_ONLY = {
+    "audit-export",
+    "audit-view-save",
+    "audit-view-remove",
     "container-terminal-end",
     "demo",
     "notifications-read",
@@ -91,7 +94,7 @@ POST_ONLY = {
     "container-drift-adopt",
     "container-drift-ignore",
 }
-FOR_ADMINISTRATORS = {"styleguide"}
+FOR_ADMINISTRATORS = {"styleguide", "audit-list", "audit-detail"}
 # For those who may open terminals: see test_terminals.py.
 APART = {"container-terminal"}
 # What everybody who may look does for himself alone.
@@ -114,6 +117,8 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "container-operate": [container, Operation.START],
         "container-restore": [container, 1],
         "container-terminal-end": [container, 1],
+        "audit-detail": [1],
+        "audit-view-remove": [1],
         "job-detail": [job],
         "job-record": [job],
         "job-output": [job, command],

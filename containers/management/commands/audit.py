@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.http import QueryDict
 
-from containers.choices import EventKind
 from containers.domain.checkpoint import Checkpoint
 from containers.domain.layout import Layout
 from containers.errors import Conflict, Untrusted
@@ -21,7 +20,7 @@ from containers.host.locks import Held, Locks
 from containers.jobs.auditing import LOCK, Keeper
 from containers.management.following import root_actor
 from containers.models import Event
-from containers.services import audit, audit_export, audit_verify
+from containers.services import audit_export, audit_verify
 from containers.services.audit_jobs import JobCheck
 from containers.services.audit_verify import Finding, Walk
 
@@ -100,8 +99,8 @@ class Command(BaseCommand):
         data.update({name: str(options[name]) for name in FILTERS if options[name]})
         query = AuditQuery.of(data)
         write, _content_type = audit_export.FORMATS[str(options["format"])]
-        audit.record(root_actor(), EventKind.AUDIT_EXPORT, "", {"format": options["format"], "query": data.dict()})
-        for line in write(query.apply(Event.objects.order_by("id"))):
+        last = audit_export.taken(root_actor(), str(options["format"]), dict(data.items()))
+        for line in write(query.apply(Event.objects.filter(pk__lt=last).order_by("id"))):
             sys.stdout.write(line)
 
     def _alone(self) -> Held:

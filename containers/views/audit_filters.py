@@ -1,0 +1,24 @@
+"""The filters of the audit page that are on."""
+
+from __future__ import annotations
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+
+from containers.choices import EventKind, Via
+from containers.forms.queries import AuditQuery
+from containers.views.job_filters import Applied
+
+
+def applied(query: AuditQuery) -> list[Applied]:
+    """Return them in the order of the form."""
+    found = (
+        Applied("who", _("Who"), query.who),
+        Applied("kind", _("What"), str(EventKind(query.kind).label) if query.kind else ""),
+        Applied("subject", _("About"), query.subject),
+        Applied("via", _("By way of"), str(Via(query.via).label) if query.via else ""),
+        Applied("job", _("Job"), str(query.job or "")),
+        Applied("since", _("From"), date_format(query.since, "j M Y") if query.since else ""),
+        Applied("until", _("To"), date_format(query.until, "j M Y") if query.until else ""),
+    )
+    return [item for item in found if item.value]

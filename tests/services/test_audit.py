@@ -93,7 +93,6 @@ def full_disk() -> Iterator[None]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("redis_server")
 def test_what_cannot_be_recorded_is_not_done(request: pytest.FixtureRequest) -> None:
     web = rows.container("web")
     request.getfixturevalue("full_disk")

@@ -1,0 +1,2 @@
+<?php
+return ['database_password' => {{ database_password }}, 'address' => {{ address }}];

@@ -93,6 +93,13 @@ class Operation(TextChoices):
     REPOSITORY_REFRESH = states.Operation.REPOSITORY_REFRESH.value, _("Refresh repository")
     IMAGE_FETCH = states.Operation.IMAGE_FETCH.value, _("Fetch image")
     DEMO = states.Operation.DEMO.value, _("Make demo")
+    APP_INSTALL = states.Operation.APP_INSTALL.value, _("Install app")
+    APP_UPDATE = states.Operation.APP_UPDATE.value, _("Update app")
+    APP_BACK = states.Operation.APP_BACK.value, _("Go back with app")
+    APP_UNINSTALL = states.Operation.APP_UNINSTALL.value, _("Uninstall app")
+    APP_BACKUP = states.Operation.APP_BACKUP.value, _("Back up app")
+    APP_RESTORE = states.Operation.APP_RESTORE.value, _("Restore app")
+    APP_MEND = states.Operation.APP_MEND.value, _("Mend app")
 
 
 def operations() -> list[tuple[str, str]]:

@@ -93,6 +93,11 @@ class Layout:
         """What is being fetched from other repositories."""
         return self.data_dir / "downloads"
 
+    @property
+    def backups(self) -> Path:
+        """Backups of installed apps, which hold all that their volumes do: root alone reads them."""
+        return self.data_dir / "backups"
+
     def log(self, name: str) -> Path:
         """A container's console."""
         return self.log_dir / f"{names.container_name(name)}.log"

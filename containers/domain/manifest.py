@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from containers.domain import names, placeholders, recipe
-from containers.domain.definition import EnvKey, MappedId, MountTarget
+from containers.domain.definition import FILE_SUFFIX, EnvKey, MappedId, MountTarget
 from containers.domain.graph import Graph
 from containers.domain.image import ImageRef, image_version
 from containers.domain.placeholders import CONTAINER, INSTANCE, Quoting
@@ -97,7 +97,14 @@ def _number(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _directory(value: str) -> str:
+    if value.endswith(FILE_SUFFIX):
+        raise ValueError("a volume of an app is a directory")
+    return value
+
+
 Short = Annotated[str, AfterValidator(_short)]
+Mountpoint = Annotated[MountTarget, AfterValidator(_directory)]
 Shorts = Annotated[tuple[Short, ...], BeforeValidator(as_tuple), Field(max_length=50)]
 Template = Annotated[str, AfterValidator(_template)]
 LongTemplate = Annotated[str, AfterValidator(_long_template)]
@@ -152,7 +159,7 @@ class ContainerPart(Value):
     description: Annotated[str, AfterValidator(lambda value: check_text(value, max_length=MAX_DESCRIPTION))] = ""
     depends: Shorts = ()
     # {volume: where}, of the app's own volumes.
-    mounts: Annotated[dict[Short, MountTarget], Field(max_length=50)] = {}
+    mounts: Annotated[dict[Short, Mountpoint], Field(max_length=50)] = {}
     env: Annotated[dict[EnvKey, Template], Field(max_length=200)] = {}
     uid: Id | None = None
     gid: Id | None = None

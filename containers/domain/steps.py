@@ -35,6 +35,13 @@ class Action(StrEnum):
     EXPORT = "export"
     REFRESH = "refresh"
     FETCH = "fetch"
+    CHECK = "check"
+    WRITE = "write"
+    COPY = "copy"
+    PUT_BACK = "put back"
+    PUBLISH = "publish"
+    BACK_UP = "back up"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True)

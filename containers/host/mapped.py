@@ -22,12 +22,14 @@ def run(
     timeout_s: float,
     proxies: Mapping[str, str] | None = None,
     secrets: Sequence[str] = (),
+    stdin: int | None = None,
     watch: Callable[[], None] = lambda: None,
 ) -> str:
     """Run a program that finds `directory` at PLACE and can write nothing else; return what it printed, without `secrets`.
 
     `proxies` is what its environment says of them.
 
+    `stdin` is an open file for it to read.
     Raises CommandFailed with its own words, CommandTimeout, Cancelled, HostError before the disk is full.
     """
 
@@ -38,4 +40,4 @@ def run(
     numbers = map(str, (idmap.base, idmap.size, layers.MAX_BYTES))
     argv = [*layers.PROGRAM, shut_in.__name__, *numbers, "--", *words]
     env = {**layers.ENVIRONMENT, **(proxies or {})}
-    return runner.run(argv, cwd=directory, env=env, timeout_s=timeout_s, secrets=secrets, watch=check).output
+    return runner.run(argv, cwd=directory, env=env, stdin=stdin, timeout_s=timeout_s, secrets=secrets, watch=check).output

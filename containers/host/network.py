@@ -9,7 +9,7 @@ from typing import Final
 
 from containers.domain.addresses import hardware_address, host_address
 from containers.errors import HostError
-from containers.host import firewall
+from containers.host import firewall, ports
 from containers.host.command import Runner
 
 _NET: Final = Path("/sys/class/net")
@@ -67,7 +67,7 @@ def ensure(bridge: str, subnet: IPv4Network, runner: Runner) -> bool:
 
 def remove(bridge: str, runner: Runner) -> bool:
     """Remove the bridge and the table; return whether anything was there. Forwarding stays on: others may need it."""
-    removed = False
+    removed = ports.remove(bridge, runner)
     if (_NET / bridge / "bridge").is_dir():
         _run(runner, "ip", "link", "delete", "dev", bridge, "type", "bridge")
         removed = True

@@ -46,3 +46,11 @@ def has_apparmor() -> bool:
 def boot_id() -> str:
     """Return what names this boot: the kernel makes another one each time."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def available_memory() -> int:
+    """Return how many bytes of memory programs can have without swapping (proc(5), meminfo)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return 0

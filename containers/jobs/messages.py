@@ -136,6 +136,13 @@ class VolumeMade(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VolumeGone(Message):
+    """A volume is not on the host any more."""
+
+    volume: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class VolumeMeasured(Message):
     """How much of the disk a volume takes."""
 

@@ -24,6 +24,7 @@ from containers.host.command import NullRecorder, Runner
 from containers.jobs import reaper
 from containers.jobs.auditing import Keeper
 from containers.jobs.drifting import Drifting
+from containers.jobs.handlers import publishing
 from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
 from containers.services import jobs, operations, retention, states, terminals, tickets
@@ -110,6 +111,7 @@ class Monitor:
         self._attempt(self._audit.look)
         tickets.sweep()
         self._list_volumes()
+        self._attempt(lambda: reaper.back_up_installations(self._host))
         terminals.sweep()
         self._check_network()
         # What jobs left that were killed. No row and no container knows of it, so it is nobody's to be mended.
@@ -123,7 +125,7 @@ class Monitor:
 
     def _check_network(self) -> None:
         looked_at = timezone.now()
-        missing = network.look(settings.BRIDGE, settings.SUBNET)
+        missing = [*network.look(settings.BRIDGE, settings.SUBNET), *publishing.look(self._host, self._runner)]
         network_service.record_look(self._host, missing, looked_at)
         if not missing:
             return
@@ -134,6 +136,7 @@ class Monitor:
         reaper.reap(self._host)
         reaper.clear_builds(self._host)
         reaper.thaw_left(self._host, self._layout)
+        reaper.mend_installations(self._host)
         reaper.ring_pending(self._host)
         reaper.lose_terminals()
         self._find_ended()

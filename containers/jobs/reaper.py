@@ -11,14 +11,23 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from containers.choices import ACTIVE_JOB_STATES, PENDING_JOB_STATES, JobState, LayerSource, StepState, TerminalEnding, Via
+from containers.choices import (
+    ACTIVE_JOB_STATES,
+    PENDING_JOB_STATES,
+    InstallationState,
+    JobState,
+    LayerSource,
+    StepState,
+    TerminalEnding,
+    Via,
+)
 from containers.domain.layout import Layout
 from containers.domain.states import Operation
 from containers.host.locks import Busy, Locks
 from containers.jobs import queue
 from containers.jobs.journal import Journal, find_job
-from containers.models import Container, Host, Job, Layer, TerminalSession
-from containers.services import jobs, new_layers, terminals
+from containers.models import Container, Host, Installation, Job, Layer, TerminalSession
+from containers.services import app_requests, jobs, new_layers, terminals
 from containers.services.actor import Actor
 from containers.services.terminals import Outcome
 
@@ -75,6 +84,10 @@ def _queue_tidy(job: Job) -> None:
     if job.operation == Operation.IMAGE_BUILD:
         clear_builds(job.host)
         return
+    if job.operation in app_requests.APP_OPERATIONS:
+        clear_builds(job.host)
+        mend_installations(job.host)
+        return
     if job.operation in GOES_ON and job.via != Via.SYSTEM:
         jobs.queue(SYSTEM, Operation(job.operation), targets, inputs)
         return
@@ -107,6 +120,22 @@ def thaw_left(host: Host, layout: Layout) -> None:
         tried = Job.objects.filter(host=host, operation=Operation.TIDY, targets=[name], created_at__gt=before)
         if is_known and not active.exists() and not tried.exists():
             jobs.queue(SYSTEM, Operation.TIDY, [name], {}, [name])
+
+
+def mend_installations(host: Host) -> None:
+    """Queue the mending of installations that a job began to change and did not bring to an end; see `app_mending`."""
+    rows = Installation.objects.filter(host=host).exclude(state=InstallationState.INSTALLED)
+    for name in rows.exclude(job__state__in=ACTIVE_JOB_STATES).values_list("name", flat=True):
+        _queue_removal(host, Operation.APP_MEND, name)
+
+
+def back_up_installations(host: Host) -> None:
+    """Queue the backups that are due: so many hours after the last that was tried."""
+    for row in Installation.objects.filter(host=host, state=InstallationState.INSTALLED, backup_every_h__gt=0):
+        since = timezone.now() - timedelta(hours=row.backup_every_h)
+        recent = Job.objects.filter(host=host, operation=Operation.APP_BACKUP, targets=[row.name], created_at__gt=since)
+        if not recent.exists():
+            jobs.queue(SYSTEM, Operation.APP_BACKUP, [row.name], {"scheduled": True})
 
 
 def _queue_removal(host: Host, operation: Operation, name: str) -> None:

@@ -34,6 +34,8 @@ class Installation(models.Model):
     notes = models.TextField(blank=True)
     # The containers that were up before a job stopped them.
     was_up = models.JSONField(default=list)
+    # The volumes that a removal takes with it.
+    removes = models.JSONField(default=list)
     # A backup is made every so many hours, and so many of them are kept; 0 is none.
     backup_every_h = models.PositiveIntegerField(default=0)
     backups_kept = models.PositiveIntegerField(default=7)

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from containers.domain import names, recipe
+from containers.domain import manifest, names, recipe
 from containers.domain.bootstrap import BaseSystem
 from containers.domain.definition import MAX_LAYERS
 from containers.domain.image import ImageRef
+from containers.domain.questions import Answer
 from containers.domain.recipe import MAX_FILES
 from containers.domain.reference import MAX_REFERENCE, registry_reference
 from containers.domain.states import Operation
@@ -33,6 +34,7 @@ _IDENTITY_NAME: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _IDENTITY_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _UPLOADED: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", re.ASCII)
+_BACKUP: Final = re.compile(r"[a-z][a-z0-9-]{0,80}\.tar", re.ASCII)
 _UPLOAD: Final = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
@@ -232,6 +234,56 @@ class DemoInputs(Inputs):
     layer: LayerName
 
 
+def _backup_file(value: str) -> str:
+    if not _BACKUP.fullmatch(value):
+        raise ValueError("is not the name of a backup")
+    return value
+
+
+def _app(value: str) -> str:
+    return manifest.app_name(value)
+
+
+GivenAnswers = Annotated[dict[Annotated[str, Field(max_length=40)], Answer], Field(max_length=200)]
+
+
+class AppInstallInputs(Inputs):
+    """What was asked for, for the record and for another try; the installation's row has it with what is secret."""
+
+    app: Annotated[str, AfterValidator(_app)]
+    answers: GivenAnswers = {}
+    adopt: Annotated[dict[Annotated[str, Field(max_length=20)], VolumeName], Field(max_length=20)] = {}
+
+
+class AppUninstallInputs(Inputs):
+    """The volumes that go, too; with `force` the app's own last steps are left out."""
+
+    volumes: VolumeNames = ()
+    force: bool = False
+
+
+class AppBackupInputs(Inputs):
+    """Whether the containers are frozen instead of stopped, and whether nobody asked."""
+
+    freeze: bool = False
+    scheduled: bool = False
+
+
+class AppRestoreInputs(Inputs):
+    """Where a backup is: among the host's own, at a path on the server, or an upload; and answers in place of its own."""
+
+    backup: Annotated[str, AfterValidator(_backup_file)] | None = None
+    path: Annotated[str, AfterValidator(_path)] | None = None
+    upload: Annotated[str, AfterValidator(_upload)] | None = None
+    answers: GivenAnswers = {}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if [self.backup, self.path, self.upload].count(None) != 2:
+            raise ValueError("needs one of backup, path and upload")
+        return self
+
+
 FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.START: StartInputs,
     Operation.EXECUTE: ExecuteInputs,
@@ -247,6 +299,10 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.IMAGE_FETCH: ImageFetchInputs,
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,
+    Operation.APP_INSTALL: AppInstallInputs,
+    Operation.APP_UNINSTALL: AppUninstallInputs,
+    Operation.APP_BACKUP: AppBackupInputs,
+    Operation.APP_RESTORE: AppRestoreInputs,
 }
 
 

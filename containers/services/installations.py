@@ -85,9 +85,13 @@ def draft(
 
 def answers_of(installation: Installation) -> dict[str, Any]:
     """Return all that was answered, secrets too. Raises HostError where they cannot be opened."""
-    secrets = json.loads(vault.open(installation.secrets)) if installation.secrets else {}
-    plain = installation.answers if isinstance(installation.answers, dict) else {}
-    return {**plain, **(secrets if isinstance(secrets, dict) else {})}
+    return opened(installation.answers, installation.secrets)
+
+
+def opened(plain: object, secrets: str) -> dict[str, Any]:
+    """Return answers that are kept in two parts as one."""
+    hidden = json.loads(vault.open(secrets)) if secrets else {}
+    return {**(plain if isinstance(plain, dict) else {}), **(hidden if isinstance(hidden, dict) else {})}
 
 
 def adopted(installation: Installation) -> dict[str, str]:
@@ -136,14 +140,14 @@ def plan(app: App, made: Outline) -> Plan:
     for name in made.containers.values():
         add(name, Action.CREATE, f"{made.manifest.title} needs it")
     for file in app.manifest.files:
-        add("", Action.KEEP, f"file {file.path} in the volume {made.instance}-{file.volume}")
+        add("", Action.WRITE, f"file {file.path} in the volume {made.instance}-{file.volume}")
     for name in made.containers.values():
         add(name, Action.START, "its dependencies are ready")
     for step in made.steps(Phase.INSTALL):
         add(step.container, Action.EXECUTE, step.title)
     for port in made.ports:
-        add(port.container, Action.NETWORK, f"port {port.port} of the host leads to its port {port.container_port}")
-    return Plan(Operation.CREATE, (made.instance,), tuple(steps))
+        add(port.container, Action.PUBLISH, f"port {port.port} of the host leads to its port {port.container_port}")
+    return Plan(Operation.APP_INSTALL, (made.instance,), tuple(steps))
 
 
 def _checked(app: App, instance: str, given: Mapping[str, Any], own: Installation | None, *, lenient: bool) -> Answers:

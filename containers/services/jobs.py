@@ -10,7 +10,7 @@ from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Job, Layer
-from containers.services import access, audit, events, image_imports, job_ends, layers, operations, repositories
+from containers.services import access, app_requests, audit, events, image_imports, job_ends, layers, operations, repositories
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -48,6 +48,8 @@ def retry(actor: Actor, job: Job) -> Job:
     operation = Operation(job.operation)
     if operation in operations.REQUESTED:
         return operations.request(actor, operation, job.targets, job.inputs, retry_of=job)
+    if operation in app_requests.APP_OPERATIONS:
+        return app_requests.repeat(actor, job)
     if operation == Operation.LAYER_IMPORT:
         return layers.repeat_import(actor, job)
     if operation == Operation.LAYER_COMMIT:

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
+from django.core.files import File
+from django.core.files.uploadedfile import TemporaryUploadedFile
 
 from containers.errors import Conflict
 from containers.models import Job
 
 
 @contextmanager
-def kept(upload: UploadedFile[Any]) -> Iterator[str]:
-    """Keep an uploaded file for the job that the block queues, and yield its name; where the block raises, nothing stays."""
+def kept(upload: File[Any]) -> Iterator[str]:
+    """Keep a file for the job that the block queues, and yield its name; where the block raises, nothing of it stays."""
     name = secrets.token_hex(16)
     target = path(name)
     try:
@@ -41,7 +42,7 @@ def check(job: Job) -> None:
         raise Conflict("The uploaded archive is gone", resolution="Upload it again.")
 
 
-def _store(upload: UploadedFile[Any], target: Path) -> None:
+def _store(upload: File[Any], target: Path) -> None:
     if isinstance(upload, TemporaryUploadedFile):
         # It lies in the same directory already: no second copy of what may be gigabytes.
         Path(upload.temporary_file_path()).rename(target)

@@ -58,6 +58,15 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.EXPORT_REMOVE: _("Removes a file from the host's own repository, and signs the index anew."),
     Operation.REPOSITORY_REFRESH: _("Fetches a repository's index, by a process without rights, and checks its signature."),
     Operation.IMAGE_FETCH: _("Fetches an image from a repository, checks it, and only then unpacks its layers."),
+    Operation.APP_INSTALL: _(
+        "Builds an app's images, makes its containers and volumes, starts them, runs its steps inside them."
+    ),
+    Operation.APP_UPDATE: _("Copies an app's volumes, starts its new version, and returns to the old one where that fails."),
+    Operation.APP_BACK: _("Returns an app to the version before its last update, volumes included."),
+    Operation.APP_UNINSTALL: _("Removes an app's containers, and of its volumes those that were asked for by name."),
+    Operation.APP_BACKUP: _("Writes an app's volumes and answers into one file, while its containers stand still."),
+    Operation.APP_RESTORE: _("Installs an app with the volumes and answers of a backup. Reads it as hostile."),
+    Operation.APP_MEND: _("Ends what a vanished job began with an app: forward or back, never half."),
     Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),
 }
 

@@ -44,12 +44,12 @@ def test_a_preview_shows_definitions_and_what_is_done(app: App) -> None:
         ("", "build"),
         ("blog-db", "create"),
         ("blog-web", "create"),
-        ("", "keep"),
-        ("", "keep"),
+        ("", "write"),
+        ("", "write"),
         ("blog-db", "start"),
         ("blog-web", "start"),
         ("blog-db", "execute"),
-        ("blog-web", "network"),
+        ("blog-web", "publish"),
     ]
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from containers.domain.states import Operation
+from containers.jobs.handlers.app_backups import AppBackupHandler, AppRestoreHandler
+from containers.jobs.handlers.app_mending import AppMendHandler
+from containers.jobs.handlers.app_updates import AppBackHandler, AppUpdateHandler
+from containers.jobs.handlers.apps import AppInstallHandler, AppUninstallHandler
 from containers.jobs.handlers.base import Handler
 from containers.jobs.handlers.builds import ImageBuildHandler
 from containers.jobs.handlers.cleanup import CleanUpHandler
@@ -55,4 +59,11 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.REPOSITORY_REFRESH: RepositoryRefreshHandler,
     Operation.IMAGE_FETCH: ImageFetchHandler,
     Operation.DEMO: DemoHandler,
+    Operation.APP_INSTALL: AppInstallHandler,
+    Operation.APP_UPDATE: AppUpdateHandler,
+    Operation.APP_BACK: AppBackHandler,
+    Operation.APP_UNINSTALL: AppUninstallHandler,
+    Operation.APP_BACKUP: AppBackupHandler,
+    Operation.APP_RESTORE: AppRestoreHandler,
+    Operation.APP_MEND: AppMendHandler,
 }

@@ -1,36 +1,79 @@
-"""Apps by command: what the catalogue has, and whether a folder could be in it."""
+"""Apps by command: what the catalogue has, what is installed, and every job on it, waited for."""
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import tomllib
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.core.files import File
 from django.core.management.base import CommandError
 
 from containers.catalog import apps
+from containers.domain.answers import as_text
+from containers.domain.layout import Layout
 from containers.errors import InvalidRequest, SpocError
-from containers.management.following import FollowingCommand
+from containers.management.following import FollowingCommand, root_actor
+from containers.models import Job
+from containers.services import app_requests, installations
+
+MAX_ANSWERS = 1 << 20
 
 
 class Command(FollowingCommand):
-    help = "Lists the apps that can be installed, and checks the folder of one."
+    help = (
+        "Lists the apps that can be installed and what is installed, checks an author's folder, installs, updates, backs up,"
+        " restores and uninstalls. Waits for the job unless told otherwise, and fails where it failed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         commands = parser.add_subparsers(dest="action", metavar="COMMAND", required=True)
-        commands.add_parser("list", help="list the catalogue")
+        commands.add_parser("list", help="list the catalogue and what is installed")
         check = commands.add_parser("check", help="say everything that is wrong with an app's folder")
         check.add_argument("folder", metavar="FOLDER", type=Path)
+        install = commands.add_parser("install", help="install an app")
+        install.add_argument("app", metavar="NAME")
+        install.add_argument("--as", dest="instance", metavar="INSTANCE", required=True, help="what the installation is called")
+        _add_answers(install)
+        install.add_argument("--adopt", metavar="KEY=VOLUME", action="append", default=[], help="use a volume that is there")
+        update = commands.add_parser("update", help="bring an installation to the catalogue's version, or to other answers")
+        update.add_argument("instance", metavar="INSTANCE")
+        _add_answers(update)
+        commands.add_parser("back", help="go back to the version before the last update").add_argument(
+            "instance", metavar="INSTANCE"
+        )
+        uninstall = commands.add_parser("uninstall", help="remove an installation; its volumes stay")
+        uninstall.add_argument("instance", metavar="INSTANCE")
+        uninstall.add_argument("--volumes", action="store_true", help="remove its volumes, too, with all that is in them")
+        uninstall.add_argument("--force", action="store_true", help="leave out the app's own last steps")
+        backup = commands.add_parser("backup", help="write volumes and answers into one file")
+        backup.add_argument("instance", metavar="INSTANCE")
+        backup.add_argument("file", metavar="FILE", type=Path)
+        backup.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
+        restore = commands.add_parser("restore", help="install what a backup holds")
+        restore.add_argument("file", metavar="FILE", type=Path)
+        restore.add_argument("--as", dest="instance", metavar="INSTANCE", required=True, help="what the installation is called")
+        _add_answers(restore)
 
-    def handle(self, *args: object, action: str, **options: Any) -> None:
+    def handle(self, *args: object, action: str, no_wait: bool, **options: Any) -> None:
         try:
-            getattr(self, f"_{action}")(**options)
+            job = getattr(self, f"_{action}")(**options)
         except InvalidRequest as error:
             lines = [f"{item.field}: {item.message}" if item.field else item.message for item in error.errors] or [error.brief]
             raise CommandError("\n".join(lines)) from error
         except SpocError as error:
             raise CommandError(str(error)) from error
+        if job is not None:
+            # A backup is copied to where it was wanted: without waiting there would be nothing to copy.
+            self.follow(job, no_wait=no_wait and action != "backup")
+        if action == "backup":
+            self._fetch(job, options["file"])
 
     def _list(self, **options: Any) -> None:
         found, broken = apps.listing()
@@ -38,7 +81,84 @@ class Command(FollowingCommand):
             self.stdout.write(f"{app.name:<20} {app.manifest.version:<10} {app.manifest.title}: {app.manifest.description}")
         for entry in broken:
             self.stderr.write(f"{entry.folder}: {entry.error.brief}")
+        for row in installations.rows():
+            self.stdout.write(f"  {row.name:<18} {row.version:<10} {row.app}, {row.state}")
 
     def _check(self, folder: Path, **options: Any) -> None:
         app = apps.check(folder)
         self.stdout.write(f"{app.name} {app.manifest.version} is in order")
+
+    def _install(self, app: str, instance: str, answers: Path | None, answer: list[str], adopt: list[str], **options: Any) -> Job:
+        given = _answers(answers, answer)
+        job = app_requests.request_install(root_actor(), apps.find(app), instance, given, _pairs(adopt))
+        row = installations.get(instance)
+        # Those that were made up can be read nowhere else.
+        for name, value in installations.opened({}, row.secrets).items():
+            if name not in given:
+                self.stdout.write(f"{name}: {as_text(value)}")
+        return job
+
+    def _update(self, instance: str, answers: Path | None, answer: list[str], **options: Any) -> Job:
+        return app_requests.request_update(root_actor(), installations.get(instance), _answers(answers, answer))
+
+    def _back(self, instance: str, **options: Any) -> Job:
+        return app_requests.request_back(root_actor(), installations.get(instance))
+
+    def _uninstall(self, instance: str, volumes: bool, force: bool, **options: Any) -> Job:
+        row = installations.get(instance)
+        names = list(row.volumes.values_list("name", flat=True)) if volumes else []
+        return app_requests.request_uninstall(root_actor(), row, names, force=force)
+
+    def _backup(self, instance: str, file: Path, freeze: bool, **options: Any) -> Job:
+        if file.exists():
+            raise CommandError(f"{file} exists already")
+        return app_requests.request_backup(root_actor(), installations.get(instance), freeze=freeze)
+
+    def _fetch(self, job: Job, file: Path) -> None:
+        backup = app_requests.backup_of(job)
+        source = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR).backups / backup.file_name
+        with source.open("rb") as stream, open(file, "xb", opener=_private) as copy:
+            shutil.copyfileobj(stream, copy)
+        self.stdout.write(f"{file}: {backup.size_bytes} bytes")
+
+    def _restore(self, file: Path, instance: str, answers: Path | None, answer: list[str], **options: Any) -> Job:
+        try:
+            with file.open("rb") as stream:
+                return app_requests.request_restore_of(root_actor(), instance, File(stream), _answers(answers, answer))
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _add_answers(parser: ArgumentParser) -> None:
+    parser.add_argument("--answers", metavar="FILE", type=Path, help="a TOML or JSON file with answers: question = answer")
+    parser.add_argument(
+        "--answer", metavar="QUESTION=ANSWER", action="append", default=[], help="one answer; none that is secret"
+    )
+
+
+def _answers(file: Path | None, single: list[str]) -> dict[str, Any]:
+    return {**(_read(file) if file else {}), **_pairs(single)}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text()[:MAX_ANSWERS]
+        value = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"{file}: {error}") from error
+    if not isinstance(value, dict):
+        raise CommandError(f"{file}: must hold answers by question")
+    return value
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    if wrong := [name for name, separator, _ in pairs if not separator]:
+        raise CommandError(f"write NAME=VALUE, not {wrong[0]}")
+    return {name: value for name, _, value in pairs}

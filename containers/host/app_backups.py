@@ -1,0 +1,160 @@
+"""Backups of installed apps: one tar file with what was answered and an archive of each volume.
+
+    backup.json         what it is, first
+    volumes/<key>.tar   one for each volume, owners as they are inside the container
+
+Volumes are read and written by tar as root of the id map, shut into the volume: what a hostile archive names can only lie
+below it, owned by ids of containers, and is no device.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from containers.domain.layout import Layout
+from containers.errors import CommandFailed, CommandTimeout, HostError, InvalidRequest
+from containers.host import directories, files, mapped, pack
+from containers.host.command import Runner
+from containers.host.overlay import IdMap
+
+HEADER: Final = "backup.json"
+MAX_HEADER: Final = 1 << 20
+_TIMEOUT_S: Final = 24 * 3600
+_VOLUME: Final = re.compile(r"volumes/([a-z][a-z0-9-]{0,19})\.tar", re.ASCII)
+_UNFINISHED: Final = ".unfinished-"
+# The archive is the program's standard input, open for writing, too, and positioned at its end.
+_PACK: Final = 'exec /usr/bin/tar --create --numeric-owner --acls --xattrs --one-file-system --file=- --directory="$1" . >&0'
+_UNPACK: Final = (
+    'exec 3<&0; head -c "$2" <&3 | /usr/bin/tar --extract --numeric-owner --same-owner --same-permissions --acls --xattrs'
+    ' --warning=no-unknown-keyword --directory="$1" --file=-'
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """The archive of one volume within a backup, in bytes."""
+
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a backup says of itself, not judged yet, and where its volumes are."""
+
+    header: Mapping[str, Any]
+    volumes: Mapping[str, Member]
+
+
+@contextmanager
+def new(directory: Path, name: str) -> Iterator[BinaryIO]:
+    """Yield a new file that gets its name when the block succeeds; nothing of it stays when it does not."""
+    unfinished = directory / f"{_UNFINISHED}{name}.{os.urandom(4).hex()}"
+    file = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(file, "w+b", buffering=0) as stream:
+            yield stream
+            os.fsync(stream.fileno())
+        unfinished.rename(directory / name)
+    except OSError as error:
+        raise HostError(f"the backup cannot be written: {error.strerror}") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def remove_unfinished_of(directory: Path, installation: str) -> None:
+    """Remove what killed backups of an installation left; nobody else writes any of it meanwhile."""
+    for path in directory.glob(f"{_UNFINISHED}{installation}-*"):
+        path.unlink(missing_ok=True)
+
+
+def write_header(stream: BinaryIO, header: Mapping[str, Any]) -> None:
+    """Write what the backup says of itself: before all volumes."""
+    content = json.dumps(header, indent=1, sort_keys=True).encode()
+    stream.write(pack.header(HEADER, len(content)) + content + bytes(-len(content) % tarfile.BLOCKSIZE))
+
+
+def write_volume(layout: Layout, runner: Runner, stream: BinaryIO, key: str, volume: str, idmap: IdMap) -> None:
+    """Add the archive of one volume. Raises HostError with tar's reason."""
+    name = f"volumes/{key}.tar"
+    begin = stream.tell()
+    stream.write(pack.header(name, 0))
+    words = ["/bin/sh", "-c", _PACK, "sh", mapped.PLACE]
+    with _told(f"the volume {volume} cannot be read"):
+        mapped.run(runner, words, layout.volume(volume), idmap, timeout_s=_TIMEOUT_S, stdin=stream.fileno())
+    end = os.lseek(stream.fileno(), 0, os.SEEK_END)
+    size = end - begin - tarfile.BLOCKSIZE
+    os.pwrite(stream.fileno(), pack.header(name, size), begin)
+    stream.write(bytes(-size % tarfile.BLOCKSIZE))
+
+
+def finish(stream: BinaryIO) -> None:
+    """Write the end of the tar file: two empty blocks."""
+    stream.write(bytes(2 * tarfile.BLOCKSIZE))
+
+
+def read(file: int) -> Contents:
+    """Look through an open backup. Raises InvalidRequest for anything that a backup has not, or has twice."""
+    header: dict[str, Any] | None = None
+    volumes: dict[str, Member] = {}
+    try:
+        with os.fdopen(os.dup(file), "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+            stream.seek(0)
+            for member in archive:
+                if not member.isreg():
+                    raise InvalidRequest(f"this is no backup: {member.name[:100]!r} is no file")
+                if header is None:
+                    header = _header(archive, member)
+                elif (found := _VOLUME.fullmatch(member.name)) and found[1] not in volumes:
+                    volumes[found[1]] = Member(member.offset_data, member.size)
+                else:
+                    raise InvalidRequest(f"this is no backup: {member.name[:100]!r} does not belong there")
+    except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidRequest(f"this is no backup: {error}") from error
+    if header is None:
+        raise InvalidRequest("this is no backup: it is empty")
+    return Contents(header, volumes)
+
+
+def _header(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
+    stream = archive.extractfile(member) if member.name == HEADER and member.size <= MAX_HEADER else None
+    if stream is None:
+        raise InvalidRequest(f"this is no backup: it does not begin with {HEADER}")
+    value = json.loads(stream.read())
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"this is no backup: {HEADER} is no object")
+    return value
+
+
+def unpack(layout: Layout, runner: Runner, file: int, member: Member, volume: str, idmap: IdMap) -> None:
+    """Fill a new volume; a half filled one goes. Raises InvalidRequest with tar's reason, HostError before the disk is full."""
+    directories.ensure_volume(layout, volume, is_file=False, uid=idmap.base, gid=idmap.base)
+    os.lseek(file, member.offset, os.SEEK_SET)
+    words = ["/bin/sh", "-c", _UNPACK, "sh", mapped.PLACE, str(member.size)]
+    try:
+        mapped.run(runner, words, layout.volume(volume), idmap, timeout_s=_TIMEOUT_S, stdin=file)
+    except CommandTimeout:
+        raise
+    except CommandFailed as error:
+        files.remove_tree(layout.volume(volume))
+        reason = error.output.strip().partition("\n")[0] or error.brief
+        raise InvalidRequest(f"the backup of the volume {volume} cannot be unpacked: {reason}", details=error.output) from error
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except CommandTimeout:
+        raise
+    except CommandFailed as error:
+        reason = error.output.strip().partition("\n")[0] or error.brief
+        raise HostError(f"{what}: {reason}", details=error.output) from error

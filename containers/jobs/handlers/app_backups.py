@@ -1,0 +1,166 @@
+"""Apps: backed up while nothing writes, and restored, on this host or another, from a file that is read as hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from containers.catalog import apps
+from containers.choices import InstallationState
+from containers.domain.backup import BackupHeader
+from containers.domain.manifest import Phase
+from containers.domain.plan import Action
+from containers.domain.questions import QuestionType
+from containers.domain.states import Operation
+from containers.errors import InvalidRequest
+from containers.host import app_backups, imports, volumes
+from containers.host.app_backups import Contents
+from containers.host.command import Runner
+from containers.host.imports import Source
+from containers.host.overlay import IdMap
+from containers.jobs.handlers import apps as handlers
+from containers.jobs.handlers.app_work import Work
+from containers.jobs.handlers.apps import AppHandler
+from containers.jobs.messages import StepRecorder
+from containers.jobs.parts import Doing
+from containers.models import Backup, Installation
+from containers.services import app_rows, installations
+
+IDMAP = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
+
+
+class AppBackupHandler(AppHandler):
+    """Writes one file with all volumes and answers; the containers are stopped meanwhile, or frozen."""
+
+    def carry_out(self) -> None:
+        """Bring to a standstill, write, let go on."""
+        row = self.find()
+        freezes = bool(self.inputs.get("freeze", False))
+        file_name = f"{row.name}-{timezone.now():%Y%m%d-%H%M%S}-{self.job.pk}.tar"
+        was_up = self.work.up(row) if freezes else handlers.running_beside(self.work, row)
+        app_rows.set_state(row, InstallationState.BACKING_UP, job=self.job, was_up=was_up)
+        try:
+            self.work.do(Operation.FREEZE if freezes else Operation.STOP, was_up)
+            self._write(row, file_name)
+        finally:
+            let_go_on(self.work.uninterrupted(), row)
+        self._keep(row, file_name)
+
+    def _write(self, row: Installation, file_name: str) -> None:
+        names = dict(row.volumes.order_by("key").values_list("key", "name"))
+        there = {key: name for key, name in names.items() if name in volumes.listing(self.layout)}
+        header = BackupHeader(
+            backup=1,
+            app=row.app,
+            version=row.version,
+            installation=row.name,
+            created_at=timezone.now().isoformat(timespec="seconds"),
+            answers=row.answers,
+            secrets=installations.opened({}, row.secrets),
+        )
+        self.work.parts.actions([Doing("", Action.BACK_UP, f"file {file_name}", partial(self._pack, header, there, file_name))])
+
+    def _pack(self, header: BackupHeader, names: dict[str, str], file_name: str, runner: Runner, recorder: StepRecorder) -> None:
+        with app_backups.new(self.layout.backups, file_name) as stream:
+            app_backups.write_header(stream, header.export())
+            for key, name in names.items():
+                recorder.note(f"volume {name}")
+                app_backups.write_volume(self.layout, runner, stream, key, name, IDMAP)
+            app_backups.finish(stream)
+
+    def _keep(self, row: Installation, file_name: str) -> None:
+        size = (self.layout.backups / file_name).stat().st_size
+        about = {"installation": row.name, "app": row.app, "version": row.version, "size_bytes": size}
+        Backup.objects.update_or_create(
+            host=row.host, file_name=file_name, defaults={**about, "is_scheduled": bool(self.inputs.get("scheduled", False))}
+        )
+        for old in surplus(row):
+            (self.layout.backups / old.file_name).unlink(missing_ok=True)
+            old.delete()
+
+
+def surplus(row: Installation) -> list[Backup]:
+    """Return the scheduled backups that are more than are kept."""
+    rows = Backup.objects.filter(host=row.host_id, installation=row.name, is_scheduled=True).order_by("-created_at", "-pk")
+    return list(rows[max(row.backups_kept, 1) :])
+
+
+def let_go_on(work: Work, row: Installation) -> None:
+    """End a backup: what it brought to a standstill goes on."""
+    app_backups.remove_unfinished_of(work.layout.backups, row.name)
+    running = set(work.up(row))
+    try:
+        work.do(Operation.UNFREEZE, [name for name in row.was_up if name in running])
+        work.do(Operation.START, row.was_up)
+    finally:
+        app_rows.set_state(row, InstallationState.INSTALLED, was_up=[])
+
+
+class AppRestoreHandler(AppHandler):
+    """Installs an app with the volumes and answers of a backup. Any failure undoes what this job made."""
+
+    def carry_out(self) -> None:
+        """Read, judge, and install with volumes that are there already."""
+        with self._opened() as source:
+            contents = app_backups.read(source.file)
+            header = BackupHeader.validate_as(dict(contents.header), field="backup")
+            self._restore(source, contents, header)
+
+    def _restore(self, source: Source, contents: Contents, header: BackupHeader) -> None:
+        app = apps.find(header.app)
+        is_same = app.manifest.version == header.version
+        if unknown := sorted(set(contents.volumes) - set(app.manifest.volumes)):
+            raise InvalidRequest(f"{app.manifest.title} {app.manifest.version} has no volume {', '.join(unknown)}")
+        answers: dict[str, Any] = {**header.answers, **header.secrets, **self.inputs.get("answers", {})}
+        # A volume of the other host's.
+        for question in app.manifest.questions:
+            if question.type == QuestionType.VOLUME:
+                answers.pop(question.name, None)
+        made = installations.draft(app, self.name(), answers, lenient=True)
+        with transaction.atomic():
+            row = app_rows.announce(self.job.host, self.job, made, {})
+        with handlers.undone_on_failure(self.work, row):
+            new = [use.name for use in made.volumes]
+            self.work.check_host(app, made, new_volumes=new)
+            app_rows.set_state(row, InstallationState.INSTALLING, removes=new)
+            self.work.parts.actions(self._doings(source, contents, row))
+            handlers.bring_up(self.work, row, app, made)
+            if not is_same:
+                self.work.steps(made, Phase.UPDATE)
+            handlers.finish(self.work, row, made)
+
+    def _doings(self, source: Source, contents: Contents, row: Installation) -> Sequence[Doing]:
+        names = dict(row.volumes.values_list("key", "name"))
+        return [
+            Doing("", Action.RESTORE, f"volume {names[key]}", partial(self._unpack, source, contents, key, names[key]))
+            for key in contents.volumes
+        ]
+
+    def _unpack(self, source: Source, contents: Contents, key: str, name: str, runner: Runner, recorder: StepRecorder) -> None:
+        app_backups.unpack(self.layout, runner, source.file, contents.volumes[key], name, IDMAP)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Source]:
+        source = self._source()
+        if source.is_directory:
+            source.close()
+            raise InvalidRequest.of("path", "is a directory, and no backup")
+        with source:
+            yield source
+        if upload := self.inputs.get("upload"):
+            with suppress(OSError):
+                imports.remove_upload(self.layout, upload)
+
+    def _source(self) -> Source:
+        if backup := self.inputs.get("backup"):
+            return imports.open_file(self.layout.backups / backup)
+        if upload := self.inputs.get("upload"):
+            return imports.open_upload(self.layout, upload)
+        return imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)

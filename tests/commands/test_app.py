@@ -1,0 +1,81 @@
+"""Apps by command: lists, checks, and asks for what the services know."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from containers.models import Host, Installation, Job, Layer
+from containers.services import installations
+from tests.support.apps import MANIFEST, write
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(settings, "CATALOG_DIRS", [tmp_path])
+    host = Host.objects.get_or_create(name=settings.HOST)[0]
+    Layer.objects.create(host=host, name="base", is_available=True)
+    write(tmp_path)
+    return tmp_path
+
+
+def app(*words: str) -> str:
+    stream = StringIO()
+    call_command("app", *words, stdout=stream, stderr=stream, no_color=True)
+    return stream.getvalue()
+
+
+def test_a_folder_is_checked_with_file_and_line(catalog: Path) -> None:
+    assert app("check", str(catalog / "note")) == "note 1.0 is in order\n"
+    write(catalog, MANIFEST.replace('title = "Note"', 'headline = "Note"'))
+    with pytest.raises(CommandError) as caught:
+        app("check", str(catalog / "note"))
+    assert str(caught.value).splitlines() == ["app.toml:1 title: is required", "app.toml:4 headline: is not a known key"]
+
+
+def test_an_installation_is_asked_for_with_answers_of_a_file(tmp_path: Path) -> None:
+    answers = tmp_path / "answers.toml"
+    answers.write_text('text = "hi"\nport = 18099\n')
+    output = app("--no-wait", "install", "note", "--as", "blog", "--answers", str(answers), "--answer", "text=ho")
+    row = Installation.objects.get()
+    assert (row.name, row.answers) == ("blog", {"text": "ho", "port": 18099})
+    assert f"password: {installations.answers_of(row)['password']}" in output
+    assert Job.objects.get().inputs == {"app": "note", "answers": {"text": "ho", "port": 18099}}
+    assert "  blog               1.0        note, installing" in app("list").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["install", "nothing", "--as", "x"], "There is no app nothing"),
+        (["install", "note", "--as", "X"], "name: must start with a letter"),
+        (["install", "note", "--as", "x", "--answer", "port=0"], "answers.port: must be a port"),
+        (["install", "note", "--as", "x", "--answer", "port"], "write NAME=VALUE"),
+        (["install", "note", "--as", "x", "--answers", "/nowhere"], "No such file"),
+        (["update", "x"], "There is no installation x"),
+        (["back", "x"], "There is no installation x"),
+        (["uninstall", "x", "--volumes"], "There is no installation x"),
+        (["backup", "x", "/nowhere/x.tar"], "There is no installation x"),
+        (["restore", "/nowhere", "--as", "x"], "No such file"),
+    ],
+)
+def test_what_is_refused_ends_the_command(words: list[str], message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        app("--no-wait", *words)
+    assert not Job.objects.exists()
+
+
+def test_a_refused_backup_leaves_no_upload(tmp_path: Path) -> None:
+    Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
+    before: Any = sorted(Path(settings.MEDIA_ROOT).iterdir())
+    (tmp_path / "x.tar").write_bytes(b"x")
+    with pytest.raises(CommandError, match="name"):
+        app("--no-wait", "restore", str(tmp_path / "x.tar"), "--as", "Not A Name")
+    assert sorted(Path(settings.MEDIA_ROOT).iterdir()) == before

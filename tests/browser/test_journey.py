@@ -166,6 +166,8 @@ PAGES = [
     "/dependencies/",
     "/dependencies/?operation=start&container=web",
     "/volumes/",
+    "/volumes/data/",
+    "/containers/?group=tier",
     "/networks/",
     "/operations/",
     "/jobs/?operation=create&container=web",

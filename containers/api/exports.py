@@ -45,7 +45,7 @@ def job_summary(row: Job) -> dict[str, Any]:
         "id": row.pk,
         "operation": row.operation,
         "targets": row.targets,
-        "inputs": row.inputs,
+        "inputs": row.inputs if isinstance(row.inputs, dict) else {},
         "state": row.state,
         "reason": row.reason,
         "error": row.error,

@@ -110,7 +110,8 @@ class StepOut(Schema):
 
 class JobSummary(Schema):
     id: int
-    operation: Operation
+    # A row may hold what no form made.
+    operation: Operation | str
     targets: list[str]
     inputs: dict[str, Any]
     state: JobState

@@ -199,7 +199,10 @@ def _count(looker: Looker, names: Iterable[bytes]) -> Counts:
 
 def _open_plain(path: Names, directory: int) -> int:
     """Open a file only when it is a plain one: opening a device or a FIFO could do something."""
-    handle = os.open(path[-1], _OPEN_PATH, dir_fd=directory)
+    try:
+        handle = os.open(path[-1], _OPEN_PATH, dir_fd=directory)
+    except FileNotFoundError as error:
+        raise _not_found(path) from error
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_dev != os.fstat(directory).st_dev:

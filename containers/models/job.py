@@ -7,6 +7,7 @@ from django.db import models
 from django.urls import reverse
 
 from containers.choices import ACTIVE_JOB_STATES, ENDED_JOB_STATES, Cancel, JobState, StepState, Via, operations
+from containers.models.fields import NamesField
 from containers.models.host import Host
 from containers.querysets import JobQuerySet
 
@@ -17,7 +18,7 @@ class Job(models.Model):
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="jobs")
     operation = models.CharField(max_length=20, choices=operations)
     # Names: of containers, or of the layer that a layer job is about.
-    targets = models.JSONField(default=list)
+    targets = NamesField(default=list)
     inputs = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=JobState, default=JobState.QUEUED)
     # Why it waits, or in short why it did not succeed.

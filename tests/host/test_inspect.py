@@ -404,6 +404,12 @@ def test_a_layer_that_is_not_there_is_not_found(layers: Path) -> None:
             Tree(layers / top, [layers / name for name in below], IDMAP)
 
 
+def test_the_path_that_is_not_there_is_named(layers: Path, tree: Tree) -> None:
+    write(layers / "top/a/file")
+    with pytest.raises(NotFound, match="There is no a/nothing "), tree.open_file((b"a", b"nothing")):
+        pass
+
+
 def test_no_directory_stays_open(layers: Path, tree: Tree) -> None:
     write(layers / "top/a/b/file")
     write(layers / "low/a/b/file")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -520,3 +521,13 @@ def test_steps_of_one_container_are_told_apart_and_names_keep_their_letters(clie
     summaries = [summary.text for summary in tree.all("summary") if "web" in summary.text]
     assert ["Line 2: RUN make" in summaries[0], "shop:1 to /srv" in summaries[1]] == [True, True]
     assert "shop:1 to /srv" in tree.one(id="job-tree").text
+
+
+@pytest.mark.parametrize("targets", ["null", '[{"a": 1}]', '"web"', "[5]", '{"a": "b"}'])
+@pytest.mark.parametrize(("operation", "inputs"), [("start", "[]"), ("evil", "null")])
+def test_a_row_that_no_form_made_is_shown_all_the_same(client: Client, targets: str, operation: str, inputs: str) -> None:
+    job = Job.objects.create(host=rows.host(), operation=operation, targets=[], state=JobState.FAILED, via="web")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE containers_job SET targets = %s, inputs = %s", [targets, inputs])
+    for path in ("/jobs/", f"/jobs/{job.pk}/", "/api/v1/jobs/", f"/api/v1/jobs/{job.pk}/"):
+        assert client.get(path).status_code == 200, path

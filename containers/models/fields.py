@@ -1,0 +1,24 @@
+"""Columns that are read as what they are to be, whatever somebody wrote into the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models.fields.json import KeyTransform
+
+
+class NamesField(models.JSONField):
+    """A JSON list of texts. A row of another shape is read as texts, too: it must not keep a page from being shown."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return a list of texts; the part that a lookup asks for is left as it is."""
+        found = super().from_db_value(value, expression, connection)
+        if isinstance(expression, KeyTransform):
+            return found
+        return [str(name) for name in found] if isinstance(found, list) else []
+
+    def deconstruct(self) -> Any:
+        """Be a JSONField to migrations: in the database it is one."""
+        name, _, args, more = super().deconstruct()
+        return name, "django.db.models.JSONField", args, more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from django.http import StreamingHttpResponse
 from ninja import Query
@@ -22,6 +22,15 @@ from containers.querysets import EventQuerySet
 from containers.services import audit_export
 
 router = Router(tags=["audit"])
+
+LINES: Final = {
+    "responses": {
+        200: {
+            "description": "OK",
+            "content": {kind: {"schema": {"type": "string"}} for _, kind in audit_export.FORMATS.values()},
+        }
+    }
+}
 
 
 class EventFilter(Paged):
@@ -44,7 +53,7 @@ def list_events(request: ApiRequest, filters: Query[EventFilter]) -> dict[str, A
     return paginate(request, _filtered(filters).order_by("-id"), filters.page, audit_export.values_of)
 
 
-@router.get("/audit/export/", auth=AUDIT, response={200: Any, **ERRORS})
+@router.get("/audit/export/", auth=AUDIT, response=ERRORS, openapi_extra=LINES)
 def export_events(request: ApiRequest, filters: Query[ExportFilter]) -> StreamingHttpResponse:
     """Return all of them as lines, oldest first. The export itself is recorded, after them."""
     query = {key: str(value) for key, value in filters.dict(exclude_defaults=True, exclude={"page"}).items()}

@@ -39,7 +39,7 @@ def test_each_way_has_an_address_and_a_form_that_is_sent_there(client: Client, w
 
 
 def test_the_list_leads_to_it_and_an_unknown_way_is_the_first(client: Client) -> None:
-    assert parse(client.get("/layers/")).one("main").one("a", href="/add-layer/")
+    assert parse(client.get("/layers/")).one("main").one(cls="sw-head-end").one("a", href="/add-layer/")
     assert parse(client.get("/add-layer/?from=nowhere")).one("main").one("form")["action"] == "?from=archive"
 
 

@@ -158,6 +158,21 @@ class Via(TextChoices):
     SYSTEM = "system", _("spocweb itself")
 
 
+class Right(TextChoices):
+    """What somebody may do (domain.rights says with what)."""
+
+    VIEW = "view", _("View")
+    OPERATE = "operate", _("Start and stop")
+    EDIT = "edit", _("Edit")
+    TERMINAL = "terminal", _("Open terminals")
+    EXECUTE = "execute", _("Execute commands")
+    DESTROY = "destroy", _("Destroy")
+    INSTALL = "install", _("Install apps")
+    IMAGES = "images", _("Layers and images")
+    USERS = "users", _("Administer accounts")
+    AUDIT = "audit", _("Read the audit trail")
+
+
 class Cancel(TextChoices):
     """How a job was asked to end: after the step that runs, or at once."""
 

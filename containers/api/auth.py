@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 from django.conf import settings
@@ -12,9 +13,11 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from containers.choices import Via
 from containers.errors import Forbidden
-from containers.services import access, actor, tokens
+from containers.services import access, actor, sight, tokens
 from containers.services.access import Right
 from containers.services.following import Credential
+
+LetIn = Callable[[User], None]
 
 
 class ApiRequest(HttpRequest):
@@ -26,14 +29,15 @@ class ApiRequest(HttpRequest):
 class BearerToken(HttpBearer):
     """`Authorization: Bearer TOKEN`; the right is asked for before anything else of the request is read."""
 
-    def __init__(self, right: Right) -> None:
+    def __init__(self, let_in: LetIn) -> None:
         super().__init__()
-        self._right = right
+        self._let_in = let_in
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        user = tokens.user_of(token)
+        user = tokens.user_of(token, request.META.get("REMOTE_ADDR", ""))
         if user is not None:
-            access.require(user, self._right)
+            sight.look_as(user)
+            self._let_in(user)
         return user
 
 
@@ -49,9 +53,9 @@ class SessionCookie(APIKeyCookie):
 
     param_name = settings.SESSION_COOKIE_NAME
 
-    def __init__(self, right: Right) -> None:
+    def __init__(self, let_in: LetIn) -> None:
         super().__init__(csrf=False)
-        self._right = right
+        self._let_in = let_in
 
     def __call__(self, request: HttpRequest) -> User | None:
         # Nobody's request is answered "who are you?", not "where is your CSRF token?"; a wrong token is not
@@ -66,7 +70,7 @@ class SessionCookie(APIKeyCookie):
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         if not isinstance(request.user, User):
             return None
-        access.require(request.user, self._right)
+        self._let_in(request.user)
         return request.user
 
 
@@ -80,14 +84,38 @@ def check_csrf(request: HttpRequest) -> None:
 def credential_of(request: ApiRequest) -> Credential:
     """Return by what the request was let in, to be asked about again."""
     if "Authorization" in request.headers:
-        return Credential(request.auth.pk, token=tokens.digest_of(request.headers["Authorization"].partition(" ")[2]))
-    return Credential(request.auth.pk, session=request.session.session_key or "")
+        token = tokens.digest_of(request.headers["Authorization"].partition(" ")[2])
+        return Credential(request.auth.pk, token=token, sight=sight.of(request.auth))
+    return Credential(request.auth.pk, session=request.session.session_key or "", sight=sight.of(request.auth))
 
 
-VIEW: Final = (BearerToken("view"), SessionCookie("view"))
-OPERATE: Final = (BearerToken("operate"), SessionCookie("operate"))
-AUDIT: Final = (BearerToken("audit"), SessionCookie("audit"))
-TERMINAL: Final = (BearerToken("terminal"), SessionCookie("terminal"))
+def _somewhere(right: Right) -> tuple[BearerToken, SessionCookie]:
+    def let_in(user: User) -> None:
+        access.require_somewhere(user, right)
+
+    return BearerToken(let_in), SessionCookie(let_in)
+
+
+def _everywhere(right: Right) -> tuple[BearerToken, SessionCookie]:
+    def let_in(user: User) -> None:
+        access.require(user, right)
+
+    return BearerToken(let_in), SessionCookie(let_in)
+
+
+# What shows no more than who asks may see (`services.sight`), and what is about the host as a whole.
+SEE: Final = _somewhere("view")
+VIEW: Final = _everywhere("view")
+# Who may do it on some container is let in; on which, the service that does it asks.
+OPERATE: Final = _somewhere("operate")
+EDIT: Final = _somewhere("edit")
+EXECUTE: Final = _somewhere("execute")
+DESTROY: Final = _somewhere("destroy")
+TERMINAL: Final = _somewhere("terminal")
+AUDIT: Final = _everywhere("audit")
+IMAGES: Final = _everywhere("images")
+# Who may do more than look; what exactly it takes depends on what is asked for.
+ACT: Final = (BearerToken(access.require_act), SessionCookie(access.require_act))
 
 
 def actor_of(request: ApiRequest) -> actor.Actor:

@@ -10,7 +10,7 @@ from ninja import Body, Query, Schema
 from pydantic import Field
 
 from containers.api import exports, schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import DESTROY, EDIT, SEE, ApiRequest, actor_of
 from containers.api.paging import Paged, paginate
 from containers.api.responses import PLAIN_TEXT, accepted, plain_text
 from containers.api.routing import Router
@@ -21,7 +21,7 @@ from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest
 from containers.models import Container
-from containers.services import configs, containers, hosts, images, logs, operations
+from containers.services import configs, containers, images, logs, operations, sight
 
 router = Router(tags=["containers"])
 
@@ -43,13 +43,13 @@ class Removal(Schema):
 
 
 def get_container(name: str) -> Container:
-    return hosts.get_container(name, hosts.containers().with_definition())
+    return sight.container(name, sight.containers().with_definition())
 
 
-@router.get("/containers/", auth=VIEW, response={200: schemas.ContainerPage, **ERRORS})
+@router.get("/containers/", auth=SEE, response={200: schemas.ContainerPage, **ERRORS})
 def list_containers(request: ApiRequest, filters: Query[ContainerFilter]) -> dict[str, Any]:
     """List containers by name; `search` looks in names, descriptions and addresses."""
-    rows = hosts.containers().with_definition()
+    rows = sight.containers().with_definition()
     if filters.search:
         rows = rows.search(filters.search)
     if filters.state:
@@ -57,7 +57,7 @@ def list_containers(request: ApiRequest, filters: Query[ContainerFilter]) -> dic
     return paginate(request, rows, filters.page, exports.container)
 
 
-@router.post("/containers/", auth=OPERATE, response={201: schemas.ContainerOut, **ERRORS})
+@router.post("/containers/", auth=EDIT, response={201: schemas.ContainerOut, **ERRORS})
 def create_container(request: ApiRequest, payload: Body[schemas.NewContainer]) -> HttpResponse:
     """Define a container, from scratch or from an `image`, and queue the job that makes its directories, which `job` names."""
     spec = ContainerSpec.parse(images.filled_in(payload), idmap_size=settings.IDMAP_SIZE)
@@ -66,12 +66,12 @@ def create_container(request: ApiRequest, payload: Body[schemas.NewContainer]) -
     return JsonResponse(exports.container(get_container(row.name)), status=201, headers={"Location": location})
 
 
-@router.get("/containers/{name}/", auth=VIEW, response={200: schemas.ContainerOut, **ERRORS})
+@router.get("/containers/{name}/", auth=SEE, response={200: schemas.ContainerOut, **ERRORS})
 def show_container(request: ApiRequest, name: str) -> dict[str, Any]:
     return exports.container(get_container(name))
 
 
-@router.patch("/containers/{name}/", auth=OPERATE, response={200: schemas.ContainerOut, **ERRORS})
+@router.patch("/containers/{name}/", auth=EDIT, response={200: schemas.ContainerOut, **ERRORS})
 def change_container(request: ApiRequest, name: str, payload: Body[schemas.Changes]) -> dict[str, Any]:
     """Change any of the keys of a new container but its name.
 
@@ -100,33 +100,33 @@ def _check_revision(number: object) -> None:
         raise InvalidRequest.of("revision", "must be a number that the container had or has")
 
 
-@router.delete("/containers/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.delete("/containers/{name}/", auth=DESTROY, response={202: schemas.JobRef, **ERRORS})
 def destroy_container(request: ApiRequest, name: str, filters: Query[Removal]) -> HttpResponse:
     """Stop and destroy the container. Its volumes stay, unless `volumes` is true."""
-    row = hosts.get_container(name)
+    row = sight.container(name)
     inputs = {"volumes": operations.volumes_of(row.name)} if filters.volumes else {}
     return accepted(operations.request(actor_of(request), Operation.DESTROY, [row.name], inputs))
 
 
-@router.get("/containers/{name}/config/", auth=VIEW, response=ERRORS, openapi_extra=PLAIN_TEXT)
+@router.get("/containers/{name}/config/", auth=SEE, response=ERRORS, openapi_extra=PLAIN_TEXT)
 def show_config(request: ApiRequest, name: str) -> HttpResponse:
     """Return the LXC configuration as the next start will write it, as plain text."""
-    rows = hosts.containers().select_related("host").with_definition()
-    return plain_text(configs.preview(hosts.get_container(name, rows)))
+    rows = sight.containers().select_related("host").with_definition()
+    return plain_text(configs.preview(sight.container(name, rows)))
 
 
-@router.get("/containers/{name}/log/", auth=VIEW, response=ERRORS, openapi_extra=PLAIN_TEXT)
+@router.get("/containers/{name}/log/", auth=SEE, response=ERRORS, openapi_extra=PLAIN_TEXT)
 def show_log(request: ApiRequest, name: str, filters: Query[LogFilter]) -> HttpResponse:
     """Return the end of the container's console log, as plain text; with `search`, only lines that hold it, in any case."""
-    row = hosts.get_container(name)
+    row = sight.container(name)
     if filters.lines is None and not filters.search:
         return plain_text(logs.tail(row.name))
     piece = logs.last(row.name, filters.lines or logs.MOST_LINES, filters.search)
     return plain_text("".join(f"{line}\n" for line in piece.lines) + piece.rest)
 
 
-@router.get("/containers/{name}/revisions/", auth=VIEW, response={200: schemas.RevisionPage, **ERRORS})
+@router.get("/containers/{name}/revisions/", auth=SEE, response={200: schemas.RevisionPage, **ERRORS})
 def list_revisions(request: ApiRequest, name: str, filters: Query[Paged]) -> dict[str, Any]:
     """List what each save made of the container, newest first; defaults are left out of `data`."""
-    rows = hosts.get_container(name).revisions.all()
+    rows = sight.container(name).revisions.all()
     return paginate(request, rows, filters.page, exports.revision)

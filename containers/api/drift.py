@@ -9,12 +9,12 @@ from ninja import Schema
 from pydantic import Field
 
 from containers.api import exports, schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import EDIT, SEE, ApiRequest, actor_of
 from containers.api.containers import get_container
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.models import Container
-from containers.services import drift, hosts
+from containers.services import drift, sight
 
 router = Router(tags=["containers"])
 
@@ -33,13 +33,13 @@ class DriftOut(Schema):
     entries: list[DriftEntry]
 
 
-@router.get("/containers/{name}/drift/", auth=VIEW, response={200: DriftOut, **ERRORS})
+@router.get("/containers/{name}/drift/", auth=SEE, response={200: DriftOut, **ERRORS})
 def show_drift(request: ApiRequest, name: str) -> dict[str, Any]:
     """Return what differs between the definition, the file that LXC reads, and what runs, as of the monitor's last look."""
     return _drift(_get(name))
 
 
-@router.post("/containers/{name}/drift/ignore/", auth=OPERATE, response={200: DriftOut, **ERRORS})
+@router.post("/containers/{name}/drift/ignore/", auth=EDIT, response={200: DriftOut, **ERRORS})
 def ignore_drift(request: ApiRequest, name: str, payload: schemas.Nothing | None = None) -> dict[str, Any]:
     """Say no more of what differs now, until something else does."""
     row = _get(name)
@@ -47,14 +47,14 @@ def ignore_drift(request: ApiRequest, name: str, payload: schemas.Nothing | None
     return _drift(row)
 
 
-@router.post("/containers/{name}/drift/adopt/", auth=OPERATE, response={200: schemas.ContainerOut, **ERRORS})
+@router.post("/containers/{name}/drift/adopt/", auth=EDIT, response={200: schemas.ContainerOut, **ERRORS})
 def adopt_drift(request: ApiRequest, name: str, payload: schemas.Nothing | None = None) -> dict[str, Any]:
     """Save the limits that are in effect as a new revision; nothing else can be adopted."""
     return exports.container(drift.adopt(actor_of(request), get_container(name)))
 
 
 def _get(name: str) -> Container:
-    return hosts.get_container(name, hosts.containers().select_related("host"))
+    return sight.container(name, sight.containers().select_related("host"))
 
 
 def _drift(row: Container) -> dict[str, Any]:

@@ -13,8 +13,11 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationErrorContext
 
+from containers.choices import Via
 from containers.domain.values import field_errors
 from containers.errors import FieldError, InvalidRequest, SpocError
+from containers.services import actor, refusals
+from containers.services.access import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +69,8 @@ def _of_context(context: ValidationErrorContext[Any]) -> Iterable[FieldError]:
 
 
 def _spoc_error(request: HttpRequest, error: SpocError) -> HttpResponse:
+    if isinstance(error, Refused):
+        refusals.record(actor.of_request(request, error.user or request.user, Via.API), error, request.path)
     more = _fields(error.errors) if isinstance(error, InvalidRequest) else {}
     return answer(error.status, str(error)[:MAX_MESSAGE], code=error.code, **more)
 

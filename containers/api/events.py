@@ -9,11 +9,12 @@ from typing import Final
 
 from django.http import StreamingHttpResponse
 
-from containers.api.auth import VIEW, ApiRequest, credential_of
+from containers.api.auth import SEE, ApiRequest, credential_of
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.services.following import Credential, guard
 from containers.services.stream import Listener, LiveEvent, fanout
+from containers.services.window import Window
 
 router = Router(tags=["events"])
 
@@ -25,7 +26,7 @@ LISTENING: Final = b"event: listening\ndata: {}\n\n"
 STREAM: Final = {"responses": {200: {"description": "OK", "content": {"text/event-stream": {"schema": {"type": "string"}}}}}}
 
 
-@router.get("/events/", auth=VIEW, response=ERRORS, openapi_extra=STREAM)
+@router.get("/events/", auth=SEE, response=ERRORS, openapi_extra=STREAM)
 async def follow_events(request: ApiRequest) -> StreamingHttpResponse:
     """Follow container states (`container`), jobs (`job`, `step`, `command`), their output (`line`), use (`sample`),
     terminals that are opened and closed (`terminal`).
@@ -40,12 +41,16 @@ async def frames(credential: Credential, keep_alive_s: float = KEEP_ALIVE_S) -> 
     """Yield frames until the client goes, which ends this from outside, is too far behind, or may not follow any more."""
     hub = fanout()
     async with hub.listen() as listener:
+        window = Window(credential.sight)
         with guard().watch(listener, credential):
             yield f"retry: {RETRY_MS}\n\n".encode()
             await hub.wait_subscribed(keep_alive_s)
             yield LISTENING
             async for event in _events(listener, keep_alive_s):
-                yield _frame(event) if event else b": alive\n\n"
+                if event is None:
+                    yield b": alive\n\n"
+                elif (seen := await window.of(event)) is not None:
+                    yield _frame(seen)
 
 
 async def _events(listener: Listener, keep_alive_s: float) -> AsyncIterator[LiveEvent | None]:

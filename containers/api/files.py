@@ -11,13 +11,13 @@ from ninja import Query, Schema
 from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import EXECUTE, IMAGES, SEE, VIEW, ApiRequest, actor_of
 from containers.api.paging import Paged, next_page
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.domain.tree import Counts, Entry, Summary
 from containers.errors import NotFound
-from containers.services import files, hosts, volumes
+from containers.services import files, hosts, sight, volumes
 from containers.services.bodies import left_to_the_loop
 from containers.services.files import Download
 from containers.services.looking import PAGE_SIZE, Subject
@@ -68,29 +68,29 @@ def list_layer_files(request: ApiRequest, name: str, where: Query[Where]) -> dic
     return _listing(request, hosts.get_layer(name), where)
 
 
-@router.get("/layers/{name}/file/", auth=OPERATE, response=LOOK_ERRORS, openapi_extra=BYTES)
+@router.get("/layers/{name}/file/", auth=IMAGES, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_layer_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponseBase:
     """Download one plain file of a layer. No link is followed."""
     return _send(request, files.download(actor_of(request), hosts.get_layer(name), where.path))
 
 
-@router.get("/containers/{name}/ephemeral/", auth=VIEW, response={200: Summary, **LOOK_ERRORS})
+@router.get("/containers/{name}/ephemeral/", auth=SEE, response={200: Summary, **LOOK_ERRORS})
 def show_ephemeral(request: ApiRequest, name: str) -> HttpResponse:
     """Return how much a container has written since it was started or mounted, and how many files it has changed."""
-    text = files.summary(actor_of(request), hosts.get_container(name)).model_dump_json()
+    text = files.summary(actor_of(request), sight.container(name)).model_dump_json()
     return HttpResponse(text, content_type="application/json")
 
 
-@router.get("/containers/{name}/ephemeral/files/", auth=VIEW, response={200: FilesOut, **LOOK_ERRORS})
+@router.get("/containers/{name}/ephemeral/files/", auth=SEE, response={200: FilesOut, **LOOK_ERRORS})
 def list_ephemeral_files(request: ApiRequest, name: str, where: Query[Where]) -> dict[str, Any]:
     """List one directory of what a container has written: added, changed, removed."""
-    return _listing(request, hosts.get_container(name), where)
+    return _listing(request, sight.container(name), where)
 
 
-@router.get("/containers/{name}/ephemeral/file/", auth=OPERATE, response=LOOK_ERRORS, openapi_extra=BYTES)
+@router.get("/containers/{name}/ephemeral/file/", auth=EXECUTE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_ephemeral_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponseBase:
     """Download one plain file that a container has written. No link is followed."""
-    return _send(request, files.download(actor_of(request), hosts.get_container(name), where.path))
+    return _send(request, files.download(actor_of(request), sight.container(name), where.path))
 
 
 @router.get("/volumes/{name}/files/", auth=VIEW, response={200: FilesOut, **LOOK_ERRORS})
@@ -99,7 +99,7 @@ def list_volume_files(request: ApiRequest, name: str, where: Query[Where]) -> di
     return _listing(request, volumes.get(name), where)
 
 
-@router.get("/volumes/{name}/file/", auth=OPERATE, response=LOOK_ERRORS, openapi_extra=BYTES)
+@router.get("/volumes/{name}/file/", auth=EXECUTE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_volume_file(request: ApiRequest, name: str, where: Query[VolumePath]) -> HttpResponseBase:
     """Download one plain file of a volume, or without a path a volume that is a file. No link is followed."""
     return _send(request, files.download(actor_of(request), volumes.get(name), where.path))

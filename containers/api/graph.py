@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from ninja import Query, Schema
 from pydantic import Field
 
-from containers.api.auth import VIEW, ApiRequest
+from containers.api.auth import SEE, ApiRequest
 from containers.api.operations import MAX_TARGETS
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
@@ -15,7 +15,7 @@ from containers.domain.definition import ContainerName
 from containers.domain.estimate import Timing
 from containers.domain.graph import Graph
 from containers.domain.steps import Action
-from containers.services import hosts, simulation, timings
+from containers.services import sight, simulation, timings
 from containers.services.simulation import Scenario, Simulation
 
 router = Router(tags=["operations"])
@@ -59,12 +59,12 @@ class GraphOut(Schema):
     simulation: SimulationOut | None
 
 
-@router.get("/graph/", auth=VIEW, response={200: GraphOut, **ERRORS})
+@router.get("/graph/", auth=SEE, response={200: GraphOut, **ERRORS})
 def show_graph(request: ApiRequest, query: Query[GraphFilter]) -> dict[str, Any]:
     """Return who needs whom, by tiers; with `simulate`, what that would do to `container`, in order. Touches nothing."""
-    graph = Graph(hosts.containers().edges())
+    graph = Graph(sight.edges())
     tiers = graph.tiers()
-    states = dict(hosts.containers().values_list("name", "state"))
+    states = dict(sight.containers().values_list("name", "state"))
     ready_after = timings.medians()
     nodes = [
         {

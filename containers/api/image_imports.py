@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from ninja import Body
 
 from containers.api import schemas
-from containers.api.auth import OPERATE, ApiRequest, actor_of
+from containers.api.auth import IMAGES, ApiRequest, actor_of
 from containers.api.documented import Documented
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -40,7 +40,7 @@ PullBody = Annotated[Any, Documented(ImageInRegistry)]
 _BODIES: Final = bodies(ImageByPath, ["image"], ["pick"])
 
 
-@router.post("/images/import/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS}, openapi_extra=_BODIES)
+@router.post("/images/import/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS}, openapi_extra=_BODIES)
 def import_image(request: ApiRequest) -> HttpResponse:
     """Import an OCI archive, an OCI layout or an archive of `docker save`: by `path` on the server, or an uploaded `archive`.
 
@@ -53,7 +53,7 @@ def import_image(request: ApiRequest) -> HttpResponse:
     return accepted(image_imports.request_import(actor_of(request), body.image, path=body.path, pick=body.pick))
 
 
-@router.post("/images/pull/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/images/pull/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def pull_image(request: ApiRequest, payload: Body[PullBody]) -> HttpResponse:
     """Pull an image from a registry, for this host's architecture."""
     given = ImageInRegistry.validate_as(payload, field="")

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from ninja import Query
 
 from containers.api import exports, schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
 from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -30,7 +30,7 @@ def show_image(request: ApiRequest, name: str) -> dict[str, Any]:
     return exports.images([hosts.get_image(name, hosts.images().with_layers())])[0]
 
 
-@router.delete("/images/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.delete("/images/{name}/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def remove_image(request: ApiRequest, name: str) -> HttpResponse:
     """Remove an image that no container stands on, and those of its layers that nothing else uses.
 

@@ -9,7 +9,7 @@ from ninja import Body, Query
 from pydantic import Field
 
 from containers.api import exports, schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
 from containers.api.documented import Documented
 from containers.api.paging import Paged, paginate
 from containers.api.responses import accepted
@@ -20,7 +20,7 @@ from containers.domain.bootstrap import BaseSystem
 from containers.domain.definition import LayerName
 from containers.domain.values import Value
 from containers.querysets import LayerQuerySet
-from containers.services import hosts, layers
+from containers.services import hosts, layers, sight
 from containers.services.documents import load_json
 
 router = Router(tags=["layers"])
@@ -52,7 +52,7 @@ def list_layers(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
     return paginate(request, _rows(), filters.page, exports.layer)
 
 
-@router.post("/layers/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS}, openapi_extra=bodies(LayerByPath, ["name"]))
+@router.post("/layers/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS}, openapi_extra=bodies(LayerByPath, ["name"]))
 def import_layer(request: ApiRequest) -> HttpResponse:
     """Import a layer, from a tar archive or directory on the server by `path`, or from an uploaded `archive`."""
     if is_form(request):
@@ -62,7 +62,7 @@ def import_layer(request: ApiRequest) -> HttpResponse:
     return accepted(layers.request_import(actor_of(request), body.name, path=body.path))
 
 
-@router.post("/layers/bootstrap/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/layers/bootstrap/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def bootstrap_layer(request: ApiRequest, payload: Body[BaseSystemBody]) -> HttpResponse:
     """Make a layer of a Debian base system. Without a mirror it comes from where the host's own packages come from."""
     system = NewBaseSystem.validate_as(payload, field="").model_dump(mode="json", exclude_defaults=True)
@@ -75,10 +75,10 @@ class Keeping(schemas.StrictBody):
     image: Annotated[str | None, Field(description="NAME[:VERSION] of an image to be made with it on top")] = None
 
 
-@router.post("/containers/{name}/commit/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/containers/{name}/commit/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def commit(request: ApiRequest, name: str, payload: Keeping) -> HttpResponse:
     """Keep what a container has written, its ephemeral layer, as a new layer; one that runs is frozen while it is copied."""
-    container = hosts.get_container(name)
+    container = sight.container(name)
     return accepted(layers.request_commit(actor_of(request), container, payload.layer, image=payload.image))
 
 
@@ -87,7 +87,7 @@ def show_layer(request: ApiRequest, name: str) -> dict[str, Any]:
     return exports.layer(hosts.get_layer(name, _rows()))
 
 
-@router.delete("/layers/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.delete("/layers/{name}/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def remove_layer(request: ApiRequest, name: str) -> HttpResponse:
     """Remove a layer that no container and no image uses."""
     layer = hosts.get_layer(name, hosts.layers().select_related("host"))

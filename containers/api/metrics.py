@@ -9,11 +9,11 @@ from django.utils import timezone
 from ninja import Query, Schema
 from pydantic import Field
 
-from containers.api.auth import VIEW, ApiRequest
+from containers.api.auth import SEE, VIEW, ApiRequest
 from containers.api.moments import Moment
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
-from containers.services import hosts, metrics
+from containers.services import metrics, sight
 from containers.services.metrics import Series
 
 router = Router(tags=["metrics"])
@@ -55,13 +55,13 @@ def show_host_metrics(request: ApiRequest, query: Query[MetricsQuery]) -> dict[s
     return _export(metrics.of_host(_since(query)))
 
 
-@router.get("/containers/{name}/metrics/", auth=VIEW, response={200: ContainerSeriesOut, **ERRORS})
+@router.get("/containers/{name}/metrics/", auth=SEE, response={200: ContainerSeriesOut, **ERRORS})
 def show_container_metrics(request: ApiRequest, name: str, query: Query[MetricsQuery]) -> dict[str, Any]:
     """Return what a container used, as one list for each number; null while it did not run, and where it is not known.
 
     `memory_bytes` is without the files in the page cache that the kernel would give up first.
     """
-    return _export(metrics.of_container(hosts.get_container(name), _since(query)))
+    return _export(metrics.of_container(sight.container(name), _since(query)))
 
 
 def _since(query: MetricsQuery) -> Any:

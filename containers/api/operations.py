@@ -10,7 +10,7 @@ from ninja import Query, Schema
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from containers.api import schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import ACT, EXECUTE, OPERATE, SEE, ApiRequest, actor_of
 from containers.api.responses import accepted
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
@@ -80,13 +80,13 @@ class ManyPlan(Schema):
     container: Annotated[list[ContainerName], Field(max_length=MAX_TARGETS)] = []
 
 
-@router.post("/containers/{name}/start/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/containers/{name}/start/", auth=ACT, response={202: schemas.JobRef, **ERRORS})
 def start(request: ApiRequest, name: str, payload: StartBody | None = None) -> HttpResponse:
     """Start the container, and first all that it depends on."""
     return _request(request, Operation.START, [name], _given(payload))
 
 
-@router.post("/containers/{name}/execute/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/containers/{name}/execute/", auth=EXECUTE, response={202: schemas.JobRef, **ERRORS})
 def execute(request: ApiRequest, name: str, payload: ExecuteBody) -> HttpResponse:
     """Run a command in the container; one that is stopped is started for it alone."""
     return _request(request, Operation.EXECUTE, [name], _given(payload))
@@ -107,19 +107,19 @@ for _operation, _description in PLAIN.items():
     _register(_operation, _description)
 
 
-@router.post("/bulk/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/bulk/", auth=ACT, response={202: schemas.JobRef, **ERRORS})
 def bulk(request: ApiRequest, payload: BulkBody) -> HttpResponse:
     """Do one operation on several containers, as one job with one plan."""
     return _request(request, payload.operation, payload.containers, {})
 
 
-@router.get("/containers/{name}/plan/", auth=VIEW, response={200: schemas.PlanOut, **ERRORS})
+@router.get("/containers/{name}/plan/", auth=SEE, response={200: schemas.PlanOut, **ERRORS})
 def plan_one(request: ApiRequest, name: str, query: Query[OnePlan]) -> dict[str, Any]:
     """Return what an operation on the container would do, in order and with reasons; touches nothing."""
     return plans.preview(query.operation, [name]).export()
 
 
-@router.get("/plan/", auth=VIEW, response={200: schemas.PlanOut, **ERRORS})
+@router.get("/plan/", auth=SEE, response={200: schemas.PlanOut, **ERRORS})
 def plan_many(request: ApiRequest, query: Query[ManyPlan]) -> dict[str, Any]:
     """Return what an operation on several containers would do; `autostart` and `shutdown` find theirs themselves."""
     return plans.preview(query.operation, query.container).export()

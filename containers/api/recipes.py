@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from ninja import Query, Schema, Status
 
 from containers.api import schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
 from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -110,7 +110,7 @@ def list_recipes(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
     return paginate_together(request, recipe_rows(), filters.page, exported)
 
 
-@router.post("/recipes/", auth=OPERATE, response={201: schemas.RecipeOut, **ERRORS})
+@router.post("/recipes/", auth=IMAGES, response={201: schemas.RecipeOut, **ERRORS})
 def create_recipe(request: ApiRequest, payload: RecipeIn) -> Status[dict[str, Any]]:
     """Write a new recipe. Errors name every line that is wrong."""
     recipe = recipes.save(actor_of(request), payload.name, payload.text, new=True)
@@ -122,13 +122,13 @@ def show_recipe(request: ApiRequest, name: str) -> dict[str, Any]:
     return _show(name)
 
 
-@router.put("/recipes/{name}/", auth=OPERATE, response={200: schemas.RecipeOut, **ERRORS})
+@router.put("/recipes/{name}/", auth=IMAGES, response={200: schemas.RecipeOut, **ERRORS})
 def write_recipe(request: ApiRequest, name: str, payload: TextIn) -> dict[str, Any]:
     """Write a recipe, new or in place of the one that is there; its files stay."""
     return _show(recipes.save(actor_of(request), name, payload.text).name)
 
 
-@router.delete("/recipes/{name}/", auth=OPERATE, response={204: None, **ERRORS})
+@router.delete("/recipes/{name}/", auth=IMAGES, response={204: None, **ERRORS})
 def delete_recipe(request: ApiRequest, name: str) -> Status[None]:
     """Delete a recipe with its files; images that were built from it stay."""
     recipes.delete(actor_of(request), hosts.get_recipe(name))
@@ -145,7 +145,7 @@ def show_recipe_file(request: ApiRequest, name: str, query: Query[FileQuery]) ->
     return HttpResponse(bytes(file.content), content_type="application/octet-stream", headers=headers)
 
 
-@router.put("/recipes/{name}/files/", auth=OPERATE, response={200: schemas.RecipeOut, **ERRORS})
+@router.put("/recipes/{name}/files/", auth=IMAGES, response={200: schemas.RecipeOut, **ERRORS})
 def write_recipe_file(request: ApiRequest, name: str, payload: FileIn) -> dict[str, Any]:
     """Give a recipe a file, in place of one of the same path."""
     file = FileContent(payload.content(), is_executable=payload.executable)
@@ -153,14 +153,14 @@ def write_recipe_file(request: ApiRequest, name: str, payload: FileIn) -> dict[s
     return _show(name)
 
 
-@router.delete("/recipes/{name}/files/", auth=OPERATE, response={204: None, **ERRORS})
+@router.delete("/recipes/{name}/files/", auth=IMAGES, response={204: None, **ERRORS})
 def delete_recipe_file(request: ApiRequest, name: str, query: Query[FileQuery]) -> Status[None]:
     """Take a file away from a recipe; one that is not there is fine."""
     recipes.remove_file(actor_of(request), hosts.get_recipe(name), query.path)
     return Status(204, None)
 
 
-@router.post("/recipes/{name}/build/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/recipes/{name}/build/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def build_recipe(request: ApiRequest, name: str, payload: BuildIn | None = None) -> HttpResponse:
     """Build the image; what was built from the same already is not built again, unless forced."""
     given = payload or BuildIn()

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from ninja import Body, Query, Status
 
 from containers.api import exports, schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
 from containers.api.documented import Documented
 from containers.api.paging import Paged, paginate
 from containers.api.responses import accepted
@@ -40,7 +40,7 @@ def list_repositories(request: ApiRequest, filters: Query[Paged]) -> dict[str, A
     return paginate(request, hosts.repositories(), filters.page, exports.repository)
 
 
-@router.post("/repositories/", auth=OPERATE, response={201: schemas.NewRepositoryOut, **ERRORS})
+@router.post("/repositories/", auth=IMAGES, response={201: schemas.NewRepositoryOut, **ERRORS})
 def add_repository(request: ApiRequest, payload: Body[NewRepository]) -> Status[Any]:
     """Add a repository; a job looks into it for the first time."""
     row, job = repositories.add(actor_of(request), RepositorySpec.validate_as(payload, field=""))
@@ -57,7 +57,7 @@ def show_repository(request: ApiRequest, name: str) -> dict[str, Any]:
     return {**exports.repository(row), "images": exports.offers(repositories.compared(repositories.entries(row)))}
 
 
-@router.delete("/repositories/{name}/", auth=OPERATE, response={204: None, **ERRORS})
+@router.delete("/repositories/{name}/", auth=IMAGES, response={204: None, **ERRORS})
 def remove_repository(request: ApiRequest, name: str, serial: bool = False) -> Status[None]:
     """Forget a repository. Images that were fetched from it stay, and an older index of the same key is still refused.
 
@@ -67,34 +67,34 @@ def remove_repository(request: ApiRequest, name: str, serial: bool = False) -> S
     return Status(204, None)
 
 
-@router.post("/repositories/{name}/refresh/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/repositories/{name}/refresh/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def refresh_repository(request: ApiRequest, name: str) -> HttpResponse:
     """Fetch the repository's index and check its signature."""
     return accepted(repositories.request_refresh(actor_of(request), _other(name)))
 
 
-@router.post("/repositories/{name}/fetch/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/repositories/{name}/fetch/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def fetch_image(request: ApiRequest, name: str, payload: Body[Annotated[Any, Documented(Fetch)]]) -> HttpResponse:
     """Fetch an image, going on where an earlier try was broken off; checked as a whole before anything of it is used."""
     ref = ImageRef.parse(Fetch.validate_as(payload, field="").image)
     return accepted(repositories.request_fetch(actor_of(request), name, ref))
 
 
-@router.post("/images/{name}/export/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/images/{name}/export/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def export_image(request: ApiRequest, name: str) -> HttpResponse:
     """Write the image as one signed file into the host's own repository. NAME alone means its newest version."""
     image = hosts.get_image(name, hosts.images().select_related("host"))
     return accepted(exported.request_export(actor_of(request), image))
 
 
-@router.get("/exports/{name}/", auth=OPERATE, response={200: None, **ERRORS}, openapi_extra=schemas.TAR_FILE)
+@router.get("/exports/{name}/", auth=IMAGES, response={200: None, **ERRORS}, openapi_extra=schemas.TAR_FILE)
 def download_export(request: ApiRequest, name: str) -> HttpResponseBase:
     """Return the file of an exported image, NAME or NAME:VERSION: an OCI image archive. One `Range` is answered with 206."""
     entry, stream = exported.open_file(exported.resolve(name))
     return file_response(request, stream, filename=entry.file, etag=entry.sha256)
 
 
-@router.delete("/exports/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.delete("/exports/{name}/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def remove_export(request: ApiRequest, name: str) -> HttpResponse:
     """Remove an exported file from the host's own repository; the image itself stays."""
     return accepted(exported.request_removal(actor_of(request), exported.resolve(name)))

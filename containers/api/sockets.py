@@ -26,7 +26,7 @@ from django.db import DatabaseError, close_old_connections
 from containers.domain import frames
 from containers.domain.frames import Frame
 from containers.errors import HostError, Malformed, SpocError
-from containers.services import access, sessions, terminals, tokens
+from containers.services import access, sessions, sight, terminals, tokens
 from containers.services.following import Credential, guard
 
 Message = MutableMapping[str, Any]
@@ -66,13 +66,13 @@ def _enter(scope: Any) -> Credential | None:
         return None
     finally:
         close_old_connections()
-    return credential if user is not None and access.may_open_terminal(user) else None
+    return credential if user is not None and access.may_somewhere(user, "terminal") else None
 
 
 def _bearer(request: ASGIRequest) -> tuple[Credential | None, User | None]:
     scheme, _, text = request.headers["Authorization"].partition(" ")
-    user = tokens.user_of(text) if scheme.lower() == "bearer" else None
-    return (Credential(user.pk, token=tokens.digest_of(text)), user) if user else (None, None)
+    user = tokens.user_of(text, request.META.get("REMOTE_ADDR", "")) if scheme.lower() == "bearer" else None
+    return (Credential(user.pk, token=tokens.digest_of(text), sight=sight.of(user)), user) if user else (None, None)
 
 
 def _session(request: ASGIRequest) -> tuple[Credential | None, User | None]:
@@ -82,7 +82,7 @@ def _session(request: ASGIRequest) -> tuple[Credential | None, User | None]:
     user = get_user(request)
     if isinstance(user, AnonymousUser):
         return None, None
-    return Credential(user.pk, session=request.session.session_key or ""), user
+    return Credential(user.pk, session=request.session.session_key or "", sight=sight.of(user)), user
 
 
 def _is_own_page(request: ASGIRequest) -> bool:

@@ -16,7 +16,7 @@ from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.choices import TerminalEnding, Via
 from containers.models import TerminalSession
-from containers.services import actor, hosts, terminals
+from containers.services import actor, sight, terminals
 from containers.services.actor import Actor
 from containers.services.inputs import CommandWords, Identity
 from containers.services.terminals import Admission
@@ -64,7 +64,7 @@ class AdmissionOut(Schema):
 @router.get("/containers/{name}/terminals/", auth=TERMINAL, response={200: TerminalPage, **ERRORS})
 def list_terminals(request: ApiRequest, name: str, query: Query[Paged]) -> dict[str, Any]:
     """List the terminals that were opened in the container, newest first."""
-    hosts.get_container(name)
+    sight.container(name)
     return paginate(request, terminals.of_container(name), query.page, _export)
 
 

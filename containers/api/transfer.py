@@ -9,7 +9,7 @@ from ninja import Body
 from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import EDIT, SEE, ApiRequest, actor_of
 from containers.api.documented import Documented
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -42,14 +42,14 @@ class Document(Value):
 AnyDocument = Annotated[Any, Documented(Document)]
 
 
-@router.post("/import/", auth=OPERATE, response={202: schemas.ImportOut, **ERRORS})
+@router.post("/import/", auth=EDIT, response={202: schemas.ImportOut, **ERRORS})
 def import_containers(request: ApiRequest, payload: Body[AnyDocument]) -> HttpResponse:
     """Define all containers of a document, or none; one job makes their directories."""
     made = transfer.import_containers(actor_of(request), payload)
     return accepted(made[0][1], containers=[row.name for row, _job in made])
 
 
-@router.get("/export/", auth=VIEW, response={200: AnyDocument, **ERRORS})
+@router.get("/export/", auth=SEE, response={200: AnyDocument, **ERRORS})
 def export_containers(request: ApiRequest) -> dict[str, Any]:
     """Return all containers as a document that `import` takes."""
     return transfer.export()

@@ -93,6 +93,11 @@ class Plan:
         """The steps that do something."""
         return tuple(step for step in self.steps if step.action != Action.SKIP)
 
+    @property
+    def changed(self) -> frozenset[str]:
+        """Every container that something is done to."""
+        return frozenset(step.container for step in self.changes)
+
     def export(self) -> dict[str, object]:
         """Return the JSON form of the contract."""
         steps = [{"container": step.container, "action": step.action.value, "reason": step.reason} for step in self.steps]

@@ -104,6 +104,7 @@ class Parts:
         # Nobody who looks at the journal later may find two steps of one number.
         self._next = self._first_free()
         handler = make(job, PartJournal(self._journal, self._next), self._cancel)
+        handler.is_part = True
         with self._locked(handler):
             handler.run()
 

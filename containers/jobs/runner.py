@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import traceback
 from contextlib import ExitStack
-from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
@@ -22,9 +21,6 @@ from containers.services import access, audit
 from containers.services.actor import Actor
 
 logger = logging.getLogger(__name__)
-
-# Who may ask without being a user: those who are root on the host already, and spocweb itself.
-ROOT_VIA: Final = (Via.CLI, Via.BOOT, Via.SYSTEM)
 
 
 def run_job(job_id: int) -> None:
@@ -91,12 +87,12 @@ def _handler(job: Job, journal: Journal) -> Handler:
 
 
 def _authorise(job: Job) -> None:
-    """Ask again whether who asked may: the web process may have been lied to, or taken over."""
+    """Refuse what nobody stands behind; what exactly he may is asked when it is known what is to be changed (`Handler.run`)."""
     if job.user is None:
-        if job.via not in ROOT_VIA:
+        if job.via not in access.ROOT_VIA:
             raise Forbidden(f"the account {job.user_name or 'that asked'} is gone")
         return
-    access.require(job.user, "operate")
+    access.require_somewhere(job.user, "view")
 
 
 def _lock(handler: Handler, journal: Journal, locks: Locks, stack: ExitStack) -> bool:

@@ -12,6 +12,7 @@ from containers.models.app import (
 )
 from containers.models.audit import Event, EventGap, SavedView
 from containers.models.container import Container, Dependency, EnvironmentVariable, LayerUse, Mount, Revision
+from containers.models.grant import Grant
 from containers.models.host import Host
 from containers.models.image import ForgottenRepository, Image, ImageLayer, Layer, Recipe, RecipeFile, Repository
 from containers.models.job import Command, Job, JobContainer, Line, Step
@@ -32,6 +33,7 @@ __all__ = [
     "Event",
     "EventGap",
     "ForgottenRepository",
+    "Grant",
     "Host",
     "Image",
     "ImageLayer",

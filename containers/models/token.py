@@ -12,11 +12,18 @@ class ApiToken(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     # SHA-256 in hex: the token has 256 random bits, so a slow hash would add nothing.
     digest = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=60, blank=True)
+    # The rights that it is good for, of those that its owner has; empty for all of them.
+    scope = models.JSONField(default=list, blank=True)
+    # Networks that it is taken from, as "10.0.0.0/8"; empty for any.
+    addresses = models.JSONField(default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)
+    last_address = models.GenericIPAddressField(null=True)
 
     class Meta:
         ordering = ("id",)
 
     def __str__(self) -> str:
-        return f"token {self.pk} of {self.user_id}"
+        return self.name or f"token {self.pk}"

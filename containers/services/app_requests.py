@@ -73,7 +73,7 @@ def request_install(
     `given` are answers, {question: value}; `adopt` gives volumes that are there, {what the app calls it: name}. Raises
     InvalidRequest with every error at once.
     """
-    access.require(actor, "operate")
+    access.require(actor, "install")
     with transaction.atomic():
         host = hosts.lock()
         made = installations.draft(app, name, given, adopt)
@@ -99,7 +99,7 @@ def update_of(row: Installation, given: Mapping[str, Any] | None = None) -> Upda
 
 def request_update(actor: Actor, row: Installation, given: Mapping[str, Any] | None = None) -> Job:
     """Queue the update to the catalogue's version, or to other answers. Raises Conflict while a job is at it."""
-    access.require(actor, "operate")
+    access.require(actor, "install")
     app = apps.find(row.app)
     with transaction.atomic():
         hosts.lock()
@@ -112,7 +112,7 @@ def request_update(actor: Actor, row: Installation, given: Mapping[str, Any] | N
 
 def request_back(actor: Actor, row: Installation) -> Job:
     """Queue the way back to the version before the last update. Raises Conflict where there is none."""
-    access.require(actor, "operate")
+    access.require(actor, "install")
     _check_at_rest(row)
     if not InstallationVersion.objects.filter(installation=row).exists():
         raise Conflict(f"{row} has no version to go back to")
@@ -121,7 +121,7 @@ def request_back(actor: Actor, row: Installation) -> Job:
 
 def request_uninstall(actor: Actor, row: Installation, volumes: Sequence[str] = (), *, force: bool = False) -> Job:
     """Queue the removal of an installation and of those of its volumes that are named; all others stay."""
-    access.require(actor, "operate")
+    access.require(actor, "install")
     _check_at_rest(row)
     own = set(row.volumes.values_list("name", flat=True))
     if unknown := sorted(set(volumes) - own):
@@ -132,7 +132,7 @@ def request_uninstall(actor: Actor, row: Installation, volumes: Sequence[str] = 
 
 def request_backup(actor: Actor, row: Installation, *, freeze: bool = False, scheduled: bool = False) -> Job:
     """Queue a backup; the containers are stopped meanwhile, or frozen."""
-    access.require(actor, "operate")
+    access.require(actor, "install")
     _check_at_rest(row)
     parsed = _inputs(Operation.APP_BACKUP, {"freeze": freeze, "scheduled": scheduled})
     return queue(actor, Operation.APP_BACKUP, [row.name], parsed, _containers(row), host=row.host)
@@ -143,7 +143,7 @@ def request_restore(actor: Actor, name: str, given: Mapping[str, Any] | None = N
 
     `source` is one of backup (a file among the host's own), path, upload. Raises InvalidRequest.
     """
-    access.require(actor, "operate")
+    access.require(actor, "install")
     parsed = _inputs(Operation.APP_RESTORE, {**source, "answers": dict(given or {})})
     try:
         instance_name(name)
@@ -156,7 +156,7 @@ def request_restore(actor: Actor, name: str, given: Mapping[str, Any] | None = N
 
 def request_restore_of(actor: Actor, name: str, file: File[Any], given: Mapping[str, Any] | None = None) -> Job:
     """Keep a backup that somebody sent and queue its restoration; where that is refused, nothing of it stays."""
-    access.require(actor, "operate")
+    access.require(actor, "install")
     with uploads.kept(file) as stored:
         return request_restore(actor, name, given, upload=stored)
 
@@ -171,7 +171,7 @@ def backup_of(job: Job) -> Backup:
 
 def set_schedule(actor: Actor, row: Installation, every_h: int, kept: int) -> None:
     """Have a backup made every so many hours, 0 for none, and so many of them kept. Raises InvalidRequest."""
-    access.require(actor, "operate")
+    access.require(actor, "install")
     if not 0 <= every_h <= 24 * 366:
         raise InvalidRequest.of("every_h", "must be a number of hours from 0 to 8784")
     if not 1 <= kept <= 1_000:

@@ -78,7 +78,7 @@ def request_clean_up(
 
     Raises InvalidRequest for what cannot be a name, or when nothing is named.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     given = {"layers": list(layers), "uploads": list(uploads), "leftovers": leftovers}
     parsed = inputs.parse(Operation.CLEAN_UP, given, idmap_size=settings.IDMAP_SIZE).export()
     if not parsed:

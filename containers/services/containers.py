@@ -37,7 +37,7 @@ def create_container(actor: Actor, spec: ContainerSpec) -> tuple[Container, Job]
 
     Raises InvalidRequest (missing names, a cycle), Conflict (the name is taken), AddressesExhausted.
     """
-    access.require(actor, "operate")
+    access.require(actor, "edit", spec.name)
     with transaction.atomic():
         (container,) = storing.store(actor, [spec])
         job = queue(actor, Operation.CREATE, [spec.name], {}, [spec.name], host=container.host)
@@ -55,7 +55,7 @@ def update_container(
     by key. The whole is validated. Where nothing differs, nothing is written. Raises InvalidRequest, and Conflict when
     somebody else has saved since `expected_revision` (by default since `container` was loaded).
     """
-    access.require(actor, "operate")
+    access.require(actor, "edit", container.name)
     if container.build_job_id is not None:
         raise Conflict(f"{container.name} is there for job {container.build_job_id} alone and goes with it")
     expected = container.revision if expected_revision is None else expected_revision

@@ -84,7 +84,8 @@ def request_demo(actor: Actor) -> Job:
 
     Starts nothing. Safe to repeat: what is there stays as it is. Raises Conflict, AddressesExhausted.
     """
-    access.require(actor, "operate")
+    for right in ("edit", "images"):
+        access.require(actor, right)
     names = [spec.name for spec in SPECS]
     with transaction.atomic():
         host = hosts.lock()

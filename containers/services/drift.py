@@ -52,7 +52,7 @@ def clear(host: Host, name: str) -> None:
 
 def ignore(actor: Actor, container: Container) -> None:
     """Say no more of what differs now; anything else that differs is told again. Raises Conflict where nothing differs."""
-    access.require(actor, "operate")
+    access.require(actor, "edit", container.name)
     if not container.drift_digest:
         raise Conflict(f"Nothing of {container.name} differs")
     with transaction.atomic():

@@ -71,7 +71,7 @@ def open_file(ref: ImageRef) -> tuple[Entry, BinaryIO]:
 
 def request_export(actor: Actor, image: Image, *, retry_of: Job | None = None) -> Job:
     """Queue the export of an image into the own repository; one that is there is replaced."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     with transaction.atomic():
         job = queue(actor, Operation.IMAGE_EXPORT, [str(image)], {}, host=image.host, retry_of=retry_of)
         audit.record(actor, "image.export", str(image), {}, job)
@@ -80,7 +80,7 @@ def request_export(actor: Actor, image: Image, *, retry_of: Job | None = None) -
 
 def request_removal(actor: Actor, ref: ImageRef) -> Job:
     """Queue the removal of an exported file; the image itself stays. Raises NotFound."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     index().entry(ref)
     with transaction.atomic():
         job = queue(actor, Operation.EXPORT_REMOVE, [str(ref)], {}, host=hosts.current())

@@ -20,7 +20,8 @@ from django.db import DatabaseError, close_old_connections
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from containers.services import access, tokens
+from containers.services import access, sight, tokens
+from containers.services.sight import EVERYTHING, Sight
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class Credential:
     user: int
     session: str = ""
     token: str = ""
+    # What may be seen: a stream that begins with one answer ends when there is another.
+    sight: Sight = EVERYTHING
 
 
 def refused(credentials: Collection[Credential]) -> set[Credential]:
@@ -43,15 +46,14 @@ def refused(credentials: Collection[Credential]) -> set[Credential]:
     Three queries, and up to three for each account; close to nothing for each stream.
     """
     users = {user.pk: user for user in User.objects.filter(pk__in={credential.user for credential in credentials})}
-    allowed = {key: user for key, user in users.items() if access.may_view(user)}
     keys = {credential.session for credential in credentials if credential.session}
     rows = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
     sessions = {row.session_key: row.get_decoded() for row in rows}
     known = tokens.known({credential.token for credential in credentials if credential.token})
 
     def is_good(credential: Credential) -> bool:
-        user = allowed.get(credential.user)
-        if user is None:
+        user = users.get(credential.user)
+        if user is None or not access.may_somewhere(user, "view") or sight.of(user) != credential.sight:
             return False
         return credential.token in known if credential.token else _is_session_of(sessions.get(credential.session, {}), user)
 

@@ -40,14 +40,14 @@ def request_import(
 
 def request_import_of(actor: Actor, image: str, upload: UploadedFile[Any], *, pick: str | None = None) -> Job:
     """Keep an uploaded file and queue its import; where that is refused, nothing of it stays."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     with uploads.kept(upload) as stored:
         return request_import(actor, image, upload=stored, pick=pick)
 
 
 def request_pull(actor: Actor, ref: str, *, image: str | None = None) -> Job:
     """Queue the pull of an image from a registry; without a name it is called as it is there. Raises InvalidRequest."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     inputs.parse(Operation.IMAGE_PULL, {"reference": ref}, idmap_size=settings.IDMAP_SIZE)
     target = ImageRef.parse(image) if image else reference.image_of(ref)
     return _queue(actor, Operation.IMAGE_PULL, target, {"reference": ref}, None)
@@ -62,7 +62,7 @@ def repeat_import(actor: Actor, job: Job) -> Job:
 
 
 def _queue(actor: Actor, operation: Operation, image: ImageRef, given: dict[str, Any], retry_of: Job | None) -> Job:
-    access.require(actor, "operate")
+    access.require(actor, "images")
     parsed = inputs.parse(operation, given, idmap_size=settings.IDMAP_SIZE).export()
     with transaction.atomic():
         job = queue(actor, operation, [str(image)], parsed, host=hosts.current(), retry_of=retry_of)

@@ -137,7 +137,7 @@ def request_remove(actor: Actor, image: Image) -> Job:
     Raises Conflict naming the containers that stand on it. The layers stand in the job's inputs: a removal that is lost
     half-way has no image any more to ask.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     check_unused(image)
     given = {"layers": layer_names(image)}
     with transaction.atomic():

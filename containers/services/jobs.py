@@ -22,7 +22,8 @@ def cancel(actor: Actor, job: Job, how: Cancel) -> Job:
 
     Repeating it is safe; `now` after `next` hurries, `next` after `now` changes nothing. Raises Conflict when it has ended.
     """
-    access.require(actor, "operate")
+    access.require_somewhere(actor, "view")
+    _require(actor, job)
     with transaction.atomic():
         is_cancelled = _cancel_pending(actor, job, how) or _cancel_running(job, how)
         job.refresh_from_db()
@@ -40,7 +41,7 @@ def retry(actor: Actor, job: Job) -> Job:
 
     Judged as if it were asked for now. Raises Conflict while `job` has not ended, and what the operation itself raises.
     """
-    access.require(actor, "operate")
+    _require(actor, job)
     if not job.has_ended:
         raise Conflict(f"Job {job.pk} has not ended yet: it is {job.state}")
     if job.operation not in list(Operation):
@@ -64,6 +65,13 @@ def retry(actor: Actor, job: Job) -> Job:
     if operation == Operation.IMAGE_FETCH:
         return repositories.repeat_fetch(actor, job)
     return queue(actor, operation, job.targets, job.inputs, _containers(job), host=job.host, retry_of=job)
+
+
+def _require(actor: Actor, job: Job) -> None:
+    """Raise Refused unless `actor` may have done what `job` does; of what is no operation, only who may do anything."""
+    operation = Operation(job.operation) if job.operation in list(Operation) else Operation.TIDY
+    inputs = job.inputs if isinstance(job.inputs, dict) else {}
+    access.require_job(actor, operation, inputs, _containers(job), ())
 
 
 def _containers(job: Job) -> list[str]:

@@ -32,7 +32,7 @@ def request_import(
     The layer's row is written at once, so that the name is taken; it can be used when the job has succeeded.
     Raises InvalidRequest, and Conflict when there is such a layer.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     _check_name(name)
     given = {key: value for key, value in (("path", path), ("upload", upload)) if value is not None}
     parsed = inputs.parse(Operation.LAYER_IMPORT, given, idmap_size=settings.IDMAP_SIZE)
@@ -47,7 +47,7 @@ def request_bootstrap(actor: Actor, name: str, system: Mapping[str, Any], *, ret
 
     Raises InvalidRequest, and Conflict when there is such a layer.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     _check_name(name)
     parsed = inputs.parse(Operation.LAYER_BOOTSTRAP, system, idmap_size=settings.IDMAP_SIZE)
     assert isinstance(parsed, inputs.LayerBootstrapInputs)  # noqa: S101 - for the type checker
@@ -76,7 +76,7 @@ def _announce(
 
 def request_import_of(actor: Actor, name: str, upload: UploadedFile[Any]) -> Job:
     """Keep an uploaded archive and queue its import; where that is refused, nothing of it stays."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     with uploads.kept(upload) as stored:
         return request_import(actor, name, upload=stored)
 
@@ -101,7 +101,8 @@ def request_commit(
 
     Raises InvalidRequest, and Conflict when there is such a layer, or nothing written that could be kept.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
+    access.require(actor, "execute", container.name)
     given = {"layer": name, **({"image": image} if image else {})}
     parsed = inputs.parse(Operation.LAYER_COMMIT, given, idmap_size=settings.IDMAP_SIZE)
     check_keepable(container)
@@ -133,7 +134,7 @@ def repeat_commit(actor: Actor, job: Job) -> Job:
 
 def request_remove(actor: Actor, layer: Layer) -> Job:
     """Queue the removal of a layer. Raises Conflict naming the containers and images that use it."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     if names := users([layer])[layer.pk]:
         raise Conflict(f"The layer {layer.name} is used by {', '.join(names)}")
     with transaction.atomic():

@@ -18,7 +18,7 @@ from django.utils import timezone
 from containers.choices import ENDED_JOB_STATES, JobState, Via
 from containers.models import Job
 from containers.querysets import JobQuerySet
-from containers.services import hosts
+from containers.services import hosts, sight
 
 BAD: Final = (JobState.FAILED, JobState.ERRORED, JobState.LOST)
 # How long what went well is worth a look; what went wrong is until it was seen.
@@ -35,7 +35,7 @@ class Unread:
 
 def of(user: User) -> JobQuerySet:
     """Return the jobs that `user` is told of, newest first, read or not."""
-    return hosts.jobs().filter(Q(state__in=BAD) | Q(state__in=ENDED_JOB_STATES, via=Via.WEB), user=user)
+    return sight.jobs().filter(Q(state__in=BAD) | Q(state__in=ENDED_JOB_STATES, via=Via.WEB), user=user)
 
 
 def unread(user: User) -> JobQuerySet:

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 from django.conf import settings
 
+from containers.domain import rights
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Job, Mount
-from containers.services import access, hosts, inputs, plans
+from containers.services import access, hosts, inputs, plans, sight
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -31,10 +32,12 @@ def request(
     What is done already is no error: the job skips it. Raises Forbidden, NotFound naming what does not exist,
     InvalidRequest, and Conflict where the present state forbids it. Asking twice makes two jobs, the second finds nothing to do.
     """
-    access.require(actor, "operate")
     plans.require_planned(operation)
+    access.require_somewhere(actor, rights.right_of(operation, given or {}))
     parsed = inputs.parse(operation, given or {}, idmap_size=settings.IDMAP_SIZE)
+    plans.check_exist(sight.of(actor).unseen(names))
     plan, scope = plans.draw(operation, names)
+    access.require_job(actor, operation, parsed.export(), names, plan.changed)
     _check(operation, plan.targets, parsed)
     return queue(actor, operation, plan.targets, parsed.export(), scope, retry_of=retry_of)
 

@@ -12,9 +12,9 @@ from containers.domain.names import container_name
 from containers.domain.plan import Fact, Plan
 from containers.domain.states import Operation, State
 from containers.domain.text import shown
-from containers.errors import InvalidRequest, NotFound
+from containers.errors import Forbidden, InvalidRequest, NotFound
 from containers.models import Container, Dependency
-from containers.services import hosts
+from containers.services import hosts, sight
 
 # Their targets are not named but found.
 WHOLE_HOST: Final = (Operation.AUTOSTART, Operation.SHUTDOWN)
@@ -30,7 +30,16 @@ def preview(operation: Operation, names: Sequence[str] = ()) -> Plan:
 
     Two queries. Raises NotFound naming what does not exist, Conflict where the present state forbids it, InvalidRequest.
     """
+    check_seen(operation, names)
     return draw(operation, names)[0]
+
+
+def check_seen(operation: Operation, names: Sequence[str]) -> None:
+    """Raise NotFound for names of what is not seen by who looks, Forbidden for the whole host where something is not."""
+    seen = sight.current()
+    check_exist(seen.unseen(names))
+    if operation in WHOLE_HOST and seen.scopes is not None:
+        raise Forbidden("You may not see all containers of the host")
 
 
 def draw(operation: Operation, names: Sequence[str] = ()) -> tuple[Plan, frozenset[str]]:
@@ -41,11 +50,11 @@ def draw(operation: Operation, names: Sequence[str] = ()) -> tuple[Plan, frozens
     if not names:
         raise InvalidRequest.of("containers", "at least one container is needed")
     targets = tuple(dict.fromkeys(names))
-    _check_exist([name for name in targets if not hosts.is_name(container_name, name)])
+    check_exist([name for name in targets if not hosts.is_name(container_name, name)])
     known = graph(targets)
     scope = planner.scope(operation, targets, known)
     found = facts(scope)
-    _check_exist(sorted(set(targets) - set(found)))
+    check_exist(sorted(set(targets) - set(found)))
     return planner.plan(operation, targets, known, found), scope
 
 
@@ -55,7 +64,8 @@ def require_planned(operation: Operation) -> None:
         raise InvalidRequest.of("operation", f"must be one of {', '.join(PLANNED)}")
 
 
-def _check_exist(missing: Sequence[str]) -> None:
+def check_exist(missing: Sequence[str]) -> None:
+    """Raise NotFound naming what is `missing`, if anything is."""
     if missing:
         raise NotFound(f"There is no container {', '.join(shown(name) for name in missing)}")
 

@@ -37,7 +37,7 @@ def save(actor: Actor, name: str, text: str, *, new: bool = False) -> Recipe:
     Raises InvalidRequest with every line that is wrong (whether what it names exists is asked when it is built), and
     Conflict where there is one and a `new` one was meant.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     _check_name(name)
     text = text.replace("\r\n", "\n")
     recipes.parse(text)
@@ -58,7 +58,7 @@ def save(actor: Actor, name: str, text: str, *, new: bool = False) -> Recipe:
 
 def delete(actor: Actor, recipe: Recipe) -> None:
     """Delete a recipe with its files; what was built from it stays."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     with transaction.atomic():
         audit.record(actor, "recipe.delete", recipe.name, {"before": {"text": recipe.text, "files": sorted(_paths(recipe))}})
         Recipe.objects.filter(pk=recipe.pk).delete()
@@ -72,7 +72,7 @@ def put_file(actor: Actor, recipe: Recipe, path: str, file: FileContent) -> Reci
 
 def put_files(actor: Actor, recipe: Recipe, files: Mapping[str, FileContent]) -> None:
     """Give a recipe files, all or none; others that it has stay."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     for path in files:
         check_path(path)
     with transaction.atomic():
@@ -97,7 +97,7 @@ def replace_files(actor: Actor, recipe: Recipe, files: Mapping[str, FileContent]
 
 def remove_file(actor: Actor, recipe: Recipe, path: str) -> None:
     """Take a file away from a recipe; one that is not there is fine."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     with transaction.atomic():
         digest = recipe.files.filter(path=path).values_list("digest", flat=True).first()
         if digest is not None:
@@ -110,7 +110,7 @@ def request_build(actor: Actor, recipe: Recipe, version: str, *, force: bool = F
 
     Raises InvalidRequest with every line that is wrong, or names what is not there.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     ref = ImageRef.parse(f"{recipe.name}:{version}", field="version")
     outlines.of(recipe)
     digests = dict(recipe.files.values_list("path", "digest"))

@@ -59,7 +59,7 @@ class Offered:
 
 def add(actor: Actor, spec: RepositorySpec) -> tuple[Repository, Job]:
     """Write a repository's row and queue the first look into it. Raises InvalidRequest, and Conflict for a taken name."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     check_place(spec.location)
     with transaction.atomic():
         host = hosts.lock()
@@ -76,7 +76,7 @@ def remove(actor: Actor, row: Repository, *, serial_too: bool = False) -> None:
 
     With `serial_too` that is forgotten, too: for a publisher who was really set back.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     with transaction.atomic():
         hosts.lock()
         data = {"location": row.location, "public_key": row.public_key, "serial": row.serial}
@@ -102,7 +102,7 @@ def seen(row: Repository) -> tuple[int | None, object]:
 
 def request_refresh(actor: Actor, row: Repository) -> Job:
     """Queue a look into a repository: its index is fetched, checked and kept."""
-    access.require(actor, "operate")
+    access.require(actor, "images")
     return queue(actor, Operation.REPOSITORY_REFRESH, [row.name], {}, host=row.host)
 
 
@@ -119,7 +119,7 @@ def request_fetch(actor: Actor, name: str, ref: ImageRef, *, retry_of: Job | Non
     What is here already is no error: the job finds nothing to do. Raises NotFound for an unknown repository, or an image
     that was not in its index at the last look.
     """
-    access.require(actor, "operate")
+    access.require(actor, "images")
     offered(name, ref)
     parsed = inputs.parse(Operation.IMAGE_FETCH, {"repository": name}, idmap_size=settings.IDMAP_SIZE)
     with transaction.atomic():

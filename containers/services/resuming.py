@@ -71,7 +71,7 @@ def resume(actor: Actor, job: Job) -> Job:
 
     Judged as if it were asked for now. Raises Conflict when there is no rest, and what the operation itself raises.
     """
-    access.require(actor, "operate")
+    access.require_act(actor)
     rest = rest_of(job, list(job.steps.all()))
     if rest is None:
         raise Conflict(f"Job {job.pk} has no rest that could be done", resolution="Ask for the whole again.")

@@ -43,6 +43,7 @@ def simulate(scenario: Scenario, names: Sequence[str] = ()) -> Simulation:
     Raises what `plans.preview` does: NotFound, Conflict, InvalidRequest.
     """
     if scenario.is_whole_host:
+        plans.check_seen(Operation.AUTOSTART, ())
         facts = plans.facts()
         return _timed(scenario, (), reboot(plans.graph(facts), facts))
     plan = plans.preview(Operation(scenario.value), names)

@@ -16,7 +16,7 @@ from containers.choices import ContainerState, TerminalEnding, Via
 from containers.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from containers.models import TerminalSession
 from containers.querysets import TerminalQuerySet
-from containers.services import access, audit, events, hosts, tickets
+from containers.services import access, audit, events, hosts, sight, tickets
 from containers.services.actor import Actor
 from containers.services.session_inputs import TerminalInputs
 
@@ -51,8 +51,9 @@ def request(actor: Actor, name: str, given: Mapping[str, Any]) -> Admission:
 
     Raises Forbidden, NotFound, InvalidRequest, and Conflict unless the container runs. Asking twice makes two terminals.
     """
-    access.require(actor, "terminal")
-    container = hosts.get_container(name)
+    access.require_somewhere(actor, "terminal")
+    container = sight.container(name)
+    access.require(actor, "terminal", name)
     inputs = parse(given)
     if container.state != ContainerState.RUNNING:
         raise Conflict(f"{name} is not running", resolution="Start it first")
@@ -72,8 +73,9 @@ def request(actor: Actor, name: str, given: Mapping[str, Any]) -> Admission:
 
 def join(actor: Actor, name: str, number: int) -> Admission:
     """Let `actor` join a terminal of his own again, after a refresh or a lost connection. Raises NotFound, Conflict."""
-    access.require(actor, "terminal")
+    access.require_somewhere(actor, "terminal")
     terminal = get(name, number)
+    access.require(actor, "terminal", name)
     if actor.user is None or terminal.user_id != actor.user.pk:
         raise Forbidden("This is somebody else's terminal")
     if not terminal.is_open:
@@ -83,8 +85,9 @@ def join(actor: Actor, name: str, number: int) -> Admission:
 
 def end(actor: Actor, name: str, number: int) -> None:
     """Ask root to end a terminal, soon: one's own, or anybody's for an administrator. One that has ended is no error."""
-    access.require(actor, "terminal")
+    access.require_somewhere(actor, "terminal")
     terminal = get(name, number)
+    access.require(actor, "terminal", name)
     if not may_end(actor.user, terminal):
         raise Forbidden("Only an administrator ends other people's terminals")
     asked = TerminalSession.objects.filter(pk=terminal.pk, ended_at=None, end_asked_by="")
@@ -160,7 +163,7 @@ def why_end(terminal: TerminalSession) -> Outcome | None:
     row = TerminalSession.objects.select_related("user").filter(pk=terminal.pk).first()
     if row is None or row.ended_at is not None:
         return Outcome(TerminalEnding.REVOKED, "its record is gone")
-    if row.user is None or not access.may_open_terminal(row.user):
+    if row.user is None or not access.may(row.user, "terminal", row.container_name):
         return Outcome(TerminalEnding.REVOKED, f"{row.user_name} may not have it any more")
     if row.end_asked_by == row.user_name:
         return Outcome(TerminalEnding.CLOSED, CLOSED)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from containers.choices import Via
 from containers.errors import Forbidden, InvalidRequest
-from containers.models import Ticket
+from containers.models import Container, Layer, Ticket
 from containers.services import access, hosts, looking
 from containers.services.access import Right
 from containers.services.actor import Actor
@@ -46,7 +46,7 @@ class Kind:
 KINDS: Final[dict[str, Kind]] = {
     "tree": Kind("view", looking.TreeInputs, looking.find),
     "leftovers": Kind("view", Inputs, looking.find_host),
-    "file": Kind("operate", looking.FileInputs, looking.find),
+    "file": Kind("execute", looking.FileInputs, looking.find),
     "terminal": Kind("terminal", TerminalArguments, hosts.get_container),
 }
 
@@ -107,9 +107,18 @@ def sweep() -> int:
 def _check(actor: Actor, kind: str, subject: str, arguments: object) -> Order:
     if kind not in KINDS:
         raise InvalidRequest.of("kind", "is no kind of session")
-    access.require(actor, KINDS[kind].right)
-    KINDS[kind].find(subject)
+    access.require_somewhere(actor, KINDS[kind].right)
+    found = KINDS[kind].find(subject)
+    _require(actor, KINDS[kind].right, found)
     return Order(actor, kind, subject, KINDS[kind].form.validate_as(arguments, field=""))
+
+
+def _require(actor: Actor, right: Right, found: object) -> None:
+    """Ask for the container that it is about. A layer is of none: to read files in one is for who may change layers."""
+    if isinstance(found, Container):
+        access.require(actor, right, found.name)
+    else:
+        access.require(actor, "images" if isinstance(found, Layer) and right != "view" else right)
 
 
 def _digest(text: str) -> str:

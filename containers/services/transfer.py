@@ -18,7 +18,7 @@ from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import FieldError, InvalidRequest
 from containers.models import Container, Job
-from containers.services import access, events, hosts, specs, storing
+from containers.services import access, events, sight, specs, storing
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -31,9 +31,10 @@ def import_containers(actor: Actor, document: object) -> list[tuple[Container, J
     All or nothing. Raises InvalidRequest with every error, by container and key ("containers.web.layers"),
     Conflict naming those that exist already, AddressesExhausted.
     """
-    access.require(actor, "operate")
+    access.require_somewhere(actor, "edit")
     new = _parse(document)
     names = [spec.name for spec in new]
+    access.require(actor, "edit", *names)
     with transaction.atomic():
         rows = storing.store(actor, new, fields={name: f"containers.{name}" for name in names})
         job = queue(actor, Operation.CREATE, names, {}, names, host=rows[0].host)
@@ -46,7 +47,7 @@ def import_containers(actor: Actor, document: object) -> list[tuple[Container, J
 def export() -> dict[str, Any]:
     """Return all containers of this host as a document that `import_containers` takes; five queries."""
     document: dict[str, Any] = {"containers": {}, "settings": {}}
-    for row in hosts.containers().lasting().with_definition():
+    for row in sight.containers().lasting().with_definition():
         data = specs.data_of(row)
         # One that is not valid is shown as it is, even if that is empty.
         name = data.pop("name", "")

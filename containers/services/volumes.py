@@ -103,7 +103,7 @@ def request_scan(actor: Actor) -> Job:
 
 def request_remove(actor: Actor, volume: Volume) -> Job:
     """Queue the removal of a volume. Raises Conflict naming the containers that mount it; the worker asks once more."""
-    access.require(actor, "operate")
+    access.require(actor, "destroy")
     check_unused(volume.name)
     with transaction.atomic():
         job = queue(actor, Operation.VOLUME_REMOVE, [volume.name], {}, host=volume.host)

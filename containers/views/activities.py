@@ -13,7 +13,7 @@ from containers.choices import ACTIVE_JOB_STATES, StepState
 from containers.domain.graph import Graph
 from containers.domain.plan import Action
 from containers.models import Container, Job, Step
-from containers.services import hosts
+from containers.services import sight
 from containers.views.reasons import reason_of
 from containers.views.states import Activity, Badge, badge_of
 
@@ -38,7 +38,7 @@ def load(graph: Graph | None = None) -> dict[str, Activity]:
 
     With `graph`, what has not begun is said to wait for those that come before it.
     """
-    steps = Step.objects.filter(job__in=hosts.jobs().active(), container__gt="").order_by("container", "job", "number")
+    steps = Step.objects.filter(job__in=sight.jobs().active(), container__gt="").order_by("container", "job", "number")
     rows = steps.values_list("container", "job__operation", "job", "job__state", "action", "state", "note")
     known = {name: _current([Activity(*row[1:]) for row in group]) for name, group in groupby(rows, key=lambda row: row[0])}
     return {name: _waiting(name, activity, graph, known) for name, activity in known.items()} if graph else known

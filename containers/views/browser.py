@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from containers.domain.tree import Change, Entry, Kind, Listing, Preview, Summary
 from containers.errors import SpocError
 from containers.models import Container, Layer, Volume
-from containers.services import files
+from containers.services import access, files
 from containers.services.looking import PAGE_SIZE, Subject
 from containers.views.access import Request, actor_of
 
@@ -100,6 +100,13 @@ class Browser:
         self.url = reverse(page, args=[subject.name])
         self.file_url = reverse(file, args=[subject.name])
         self._download_url = download.format(subject.name)
+
+    @property
+    def may_read(self) -> bool:
+        """Whether files may be opened, beyond their names."""
+        if isinstance(self.subject, Container):
+            return access.may(self._request.user, "execute", self.subject.name)
+        return access.may(self._request.user, "images" if isinstance(self.subject, Layer) else "execute")
 
     @property
     def number(self) -> int:

@@ -16,7 +16,7 @@ from containers.views.access import Request, actor_of, require
 @require_http_methods(["GET", "POST"])
 @login_required
 def clean_up(request: Request) -> HttpResponse:
-    require(request, "view" if request.method == "GET" else "operate")
+    require(request, "view" if request.method == "GET" else "images")
     if request.method == "GET":
         return render(request, "images/clean_up.html", {"section": "images", "found": service.find(actor_of(request))})
     try:

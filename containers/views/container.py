@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from containers.domain.secrecy import Masker
 from containers.errors import InvalidRequest
-from containers.services import configs, hosts, specs
+from containers.services import configs, sight, specs
 from containers.views import activities, charts, differences
 from containers.views.access import Request, get_container
 from containers.views.jobs import page_of
@@ -31,7 +31,7 @@ def overview(request: Request, name: str) -> HttpResponse:
     if request.GET.get("part") == "table":
         return render(request, "containers/_use_table.html", {"use": use})
     page = ContainerPage.load(request, container, "overview")
-    jobs = hosts.jobs().filter(containers__name=name)[:LAST_JOBS]
+    jobs = sight.jobs().filter(containers__name=name)[:LAST_JOBS]
     context = page.context | {
         "pending": differences.pending(container),
         "needs": _neighbours(page.graph.needs(name)),
@@ -60,7 +60,7 @@ def config(request: Request, name: str) -> HttpResponse:
 def jobs(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "jobs")
-    context = {"jobs": page_of(request, hosts.jobs().filter(containers__name=name)), "job_url": "container-jobs"}
+    context = {"jobs": page_of(request, sight.jobs().filter(containers__name=name)), "job_url": "container-jobs"}
     return render(request, "containers/jobs.html", page.context | context)
 
 
@@ -84,5 +84,5 @@ def _attachment(text: str, content_type: str, filename: str) -> HttpResponse:
 
 
 def _neighbours(names: tuple[str, ...]) -> list[activities.Shown]:
-    rows = hosts.containers().filter(name__in=names).select_related("last_job")
+    rows = sight.containers().filter(name__in=names).select_related("last_job")
     return activities.show(rows) if names else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -15,16 +16,17 @@ from django.views.decorators.http import require_GET
 from containers.forms.queries import ContainerQuery
 from containers.services import access
 from containers.views import activities, columns, rows, states
-from containers.views.access import Request, get_container, require
+from containers.views.access import Request, get_container, require_somewhere
 from containers.views.grouping import GROUPINGS, groups
 from containers.views.listing import SORTS, Listing, Row
+from containers.views.may import May
 from containers.views.patches import Wanted
 
 
 @require_GET
 @login_required
 def container_list(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     made_at = timezone.now()
     query = ContainerQuery.of(
         request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts={*SORTS}, groups={*GROUPINGS}
@@ -50,7 +52,8 @@ def container_list(request: Request) -> HttpResponse:
 
 def _render(request: Request, listing: Listing, wanted: Wanted | None, chosen: tuple[str, ...]) -> SafeString:
     """Return the rows that are wanted; where there are groups, the head of each, which counts what is in it."""
-    look = rows.Look(chosen, may_operate=access.may_operate(request.user))
+    some_may = access.may_somewhere(request.user, "operate")
+    look = rows.Look(chosen, may_operate=partial(access.may, request.user, "operate"), may_operate_some=some_may)
 
     def some(members: Iterable[Row]) -> SafeString:
         return look.render(row for row in members if wanted is None or _is_wanted(row, wanted))
@@ -70,4 +73,8 @@ def _is_wanted(row: Row, wanted: Wanted) -> bool:
 @login_required
 def menu(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
-    return render(request, "containers/_menu.html", {"shown": activities.show([container])[0], "container": container})
+    return render(
+        request,
+        "containers/_menu.html",
+        {"shown": activities.show([container])[0], "container": container, "may": May(request.user, name)},
+    )

@@ -20,10 +20,10 @@ from django.views.decorators.http import require_GET
 from containers.choices import JobState
 from containers.forms.queries import ContainerQuery
 from containers.models import Job, Revision
-from containers.services import access, hosts, metrics
+from containers.services import access, hosts, metrics, sight
 from containers.services.metrics import Now
 from containers.views import attention, charts
-from containers.views.access import Request, require
+from containers.views.access import Request, require_somewhere
 from containers.views.charts import Span, Table
 from containers.views.listing import NOTHING, Listing
 from containers.views.states import CONTAINER_BADGES, JOB_BADGES, Badge
@@ -44,13 +44,13 @@ _FIGURES: Final = (
 @require_GET
 @login_required
 def dashboard(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     part = request.GET.get("part")
     span = charts.span_of(request.GET.get("span"))
     context: dict[str, Any] = {
         "section": "dashboard",
         "dashboard": Dashboard(span),
-        "may_operate": access.may_operate(request.user),
+        "may_operate": access.may_somewhere(request.user, "operate"),
         "spans": charts.SPANS.values(),
     }
     return render(request, f"dashboard/_{part}.html" if part in PARTS else "dashboard/page.html", context)
@@ -145,7 +145,7 @@ class Dashboard:
         """Jobs that run or wait, and those that ended today. One query."""
         midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
         today = Q(state__in=(JobState.RUNNING, JobState.WAITING, JobState.QUEUED)) | Q(ended_at__gte=midnight)
-        counts = dict(hosts.jobs().filter(today).order_by().values_list("state").annotate(n=Count("pk")))
+        counts = dict(sight.jobs().filter(today).order_by().values_list("state").annotate(n=Count("pk")))
         since = timezone.localdate().isoformat()
         return [
             Figure(JOB_BADGES[state], sum(counts.get(one, 0) for one in states), self._jobs_url(state, since))
@@ -160,8 +160,8 @@ class Dashboard:
     @property
     def recent(self) -> list[Done]:
         """The newest jobs and saved changes together. Two queries."""
-        jobs = hosts.jobs()[:RECENT]
-        revisions = Revision.objects.filter(container__in=hosts.containers(), number__gt=1).order_by("-created_at")
+        jobs = sight.jobs()[:RECENT]
+        revisions = Revision.objects.filter(container__in=sight.containers(), number__gt=1).order_by("-created_at")
         done = [Done(job.created_at, job.user_name, job.via, job=job) for job in jobs]
         done += [Done(row.created_at, row.user_name, row.via, revision=row) for row in revisions.defer("data")[:RECENT]]
         return sorted(done, key=lambda one: one.at, reverse=True)[:RECENT]

@@ -20,7 +20,7 @@ from containers.forms.actions import CloneForm
 from containers.forms.container import ContainerForm
 from containers.models import Container, Image
 from containers.services import containers, hosts, images, specs
-from containers.views.access import Request, actor_of, get_container, require
+from containers.views.access import Request, actor_of, get_container, require_somewhere
 from containers.views.editor import Editor
 from containers.views.overlap import settle
 from containers.views.page import ContainerPage
@@ -29,7 +29,7 @@ from containers.views.page import ContainerPage
 @require_http_methods(["GET", "POST"])
 @login_required
 def create(request: Request) -> HttpResponse:
-    require(request, "operate")
+    require_somewhere(request, "edit")
     image = _image(request)
     form = ContainerForm(_data(request), start={"definition": images.base_of(image)} if image else None)
     container = _save(form, partial(_create, request))
@@ -42,7 +42,7 @@ def create(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def edit(request: Request, name: str) -> HttpResponse:
-    container = get_container(request, name, "view" if request.method == "GET" else "operate")
+    container = get_container(request, name, "view" if request.method == "GET" else "edit")
     form = ContainerForm(_data(request), saved=specs.data_of(container), revision=container.revision)
     saved = _save(form, partial(_update, request, container, form))
     if saved is not None:
@@ -60,8 +60,8 @@ def edit(request: Request, name: str) -> HttpResponse:
 @login_required
 def preview(request: Request, name: str = "") -> HttpResponse:
     """What the form would save, as text, and what saving it would do."""
-    require(request, "operate")
-    container = get_container(request, name, "operate") if name else None
+    require_somewhere(request, "edit")
+    container = get_container(request, name, "edit") if name else None
     form = ContainerForm(request.POST, saved=specs.data_of(container) if container else None)
     form.to_spec()
     overlap = settle(form, container)[1] if container else None
@@ -72,7 +72,7 @@ def preview(request: Request, name: str = "") -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def clone(request: Request, name: str) -> HttpResponse:
-    container = get_container(request, name, "operate")
+    container = get_container(request, name, "edit")
     form = CloneForm(_data(request))
     if form.is_bound and form.is_valid():
         try:

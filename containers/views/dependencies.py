@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from containers.forms.queries import GraphQuery
-from containers.views.access import Request, get_container, require
+from containers.views.access import Request, get_container, require_somewhere
 from containers.views.activities import Shown
 from containers.views.graph_page import SCENARIOS, GraphPage
 from containers.views.page import ContainerPage
@@ -22,7 +22,7 @@ from containers.views.surroundings import Surroundings
 @require_GET
 @login_required
 def whole_graph(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     made_at = timezone.now()
     page = GraphPage(GraphQuery.of(request.GET))
     context: dict[str, Any] = {

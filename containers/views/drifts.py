@@ -32,7 +32,7 @@ def drift(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def ignore(request: Request, name: str) -> HttpResponse:
-    container = get_container(request, name, "operate")
+    container = get_container(request, name, "edit")
     try:
         service.ignore(actor_of(request), container)
     except SpocError as error:
@@ -45,7 +45,7 @@ def ignore(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def adopt(request: Request, name: str) -> HttpResponse:
-    container = get_container(request, name, "operate")
+    container = get_container(request, name, "edit")
     try:
         container = service.adopt(actor_of(request), container)
     except SpocError as error:

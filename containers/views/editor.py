@@ -18,7 +18,7 @@ from containers.domain.graph import Graph
 from containers.errors import InvalidRequest
 from containers.forms.container import ContainerForm
 from containers.models import Container, Layer, Mount, Revision
-from containers.services import hosts
+from containers.services import hosts, sight
 from containers.views import activities, differences, json_text
 from containers.views.activities import Shown
 from containers.views.overlap import Overlap
@@ -84,7 +84,7 @@ class Editor:
     def other_names(self) -> list[str]:
         """What may still be added to the dependencies."""
         own = self.container.name if self.container else None
-        rows = hosts.containers().values_list("name", flat=True)
+        rows = sight.containers().values_list("name", flat=True)
         return [name for name in rows if name != own and name not in self.form.rows.depends]
 
     @property
@@ -98,7 +98,7 @@ class Editor:
     @cached_property
     def volumes(self) -> list[str]:
         """All volumes that any container mounts."""
-        rows = Mount.objects.filter(container__in=hosts.containers()).order_by("volume")
+        rows = Mount.objects.filter(container__in=sight.containers()).order_by("volume")
         return list(rows.values_list("volume", flat=True).distinct())
 
     @cached_property
@@ -172,5 +172,5 @@ class Editor:
 
     @cached_property
     def _others(self) -> dict[str, Shown]:
-        rows = hosts.containers().filter(name__in=self.form.rows.depends).select_related("last_job")
+        rows = sight.containers().filter(name__in=self.form.rows.depends).select_related("last_job")
         return {shown.name: shown for shown in activities.show(rows)}

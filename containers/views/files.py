@@ -14,7 +14,7 @@ from containers.models import Container
 from containers.services import hosts, volumes
 from containers.services import layers as service
 from containers.services.looking import Subject
-from containers.views.access import Request, actor_of, get_container, get_layer, get_volume
+from containers.views.access import Request, actor_of, get_container, get_layer, get_volume, require
 from containers.views.browser import Browser, Row
 from containers.views.page import ContainerPage
 
@@ -31,7 +31,7 @@ def layer_detail(request: Request, name: str) -> HttpResponse:
 @require_GET
 @login_required
 def layer_file(request: Request, name: str) -> HttpResponse:
-    return _file(request, get_layer(request, name, "operate"), "layers")
+    return _file(request, get_layer(request, name, "images"), "layers")
 
 
 @require_GET
@@ -49,7 +49,7 @@ def container_layers(request: Request, name: str) -> HttpResponse:
 @require_GET
 @login_required
 def container_file(request: Request, name: str) -> HttpResponse:
-    return _file(request, get_container(request, name, "operate"), "containers")
+    return _file(request, get_container(request, name, "execute"), "containers")
 
 
 @require_GET
@@ -64,14 +64,15 @@ def volume_detail(request: Request, name: str) -> HttpResponse:
 @require_GET
 @login_required
 def volume_file(request: Request, name: str) -> HttpResponse:
-    return _file(request, get_volume(request, name, "operate"), "volumes")
+    return _file(request, get_volume(request, name, "execute"), "volumes")
 
 
 @require_http_methods(["GET", "POST"])
 @login_required
 def keep(request: Request, name: str) -> HttpResponse:
     """Keep what a container has written as a new layer."""
-    container = get_container(request, name, "operate")
+    require(request, "images")
+    container = get_container(request, name, "execute")
     form = KeepForm(request.POST if request.method == "POST" else None, initial={"layer": f"{name}-kept"})
     if form.is_bound and form.is_valid():
         layer, image = form.cleaned_data["layer"], form.cleaned_data["image"] or None

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from containers.choices import CONTAINER_OPERATIONS, JobState, Operation
 from containers.models import Container, Job, Mount
-from containers.services import hosts, volumes
+from containers.services import hosts, sight, volumes
 from containers.views import activities, states, wording
 from containers.views.states import Badge
 
@@ -89,12 +89,19 @@ def find(typed: str, *, may_operate: bool, may_audit: bool = False) -> list[Grou
         Group(_("Actions"), list(_actions(verbs, words.partition(" ")[2]))),
         Group(_("Jobs"), list(_jobs(words))),
         Group(_("Containers"), list(_containers(words))),
-        Group(_("Images"), list(_images(words))),
-        Group(_("Layers"), list(_layers(words))),
-        Group(_("Volumes"), list(_volumes(words))),
+        *([] if sight.current().scopes is not None else _of_host(words)),
         Group(_("Pages"), list(_pages(words, may_operate=may_operate, may_audit=may_audit))),
     ]
     return [group for group in groups if group.items]
+
+
+def _of_host(words: str) -> list[Group]:
+    """Return what belongs to no container, for who may see all of the host."""
+    return [
+        Group(_("Images"), list(_images(words))),
+        Group(_("Layers"), list(_layers(words))),
+        Group(_("Volumes"), list(_volumes(words))),
+    ]
 
 
 def _verbs(words: str) -> list[Operation]:
@@ -111,7 +118,7 @@ def _verbs(words: str) -> list[Operation]:
 
 def _actions(verbs: list[Operation], name: str) -> Iterator[Found]:
     """Each leads to its plan: nothing is done from here."""
-    rows = hosts.containers().filter(name__icontains=name)
+    rows = sight.containers().filter(name__icontains=name)
     names = list(_by_likeness(rows, name).values_list("name", flat=True)[:MOST]) if verbs else []
     for operation in verbs[:2]:
         for found in names:
@@ -128,16 +135,16 @@ def _plan_of(operation: Operation, name: str) -> str:
 def _jobs(words: str) -> Iterator[Found]:
     match = _JOB.fullmatch(words)
     number = int(match[1]) if match else 0
-    rows: QuerySet[Job] = hosts.jobs().filter(pk=number) if 0 < number <= hosts.MAX_ID else hosts.jobs().none()
+    rows: QuerySet[Job] = sight.jobs().filter(pk=number) if 0 < number <= hosts.MAX_ID else sight.jobs().none()
     if not match:
-        rows = hosts.jobs().filter(containers__name=words.lower())[:3]
+        rows = sight.jobs().filter(containers__name=words.lower())[:3]
     for job in rows.defer("error", "revisions"):
         badge = states.JOB_BADGES[JobState(job.state)]
         yield Found(f"{job.pk}: {wording.job_title(job)}", job.get_absolute_url(), note=str(badge.word), badge=badge)
 
 
 def _containers(words: str) -> Iterator[Found]:
-    rows = _by_likeness(hosts.containers().search(words), words).select_related("last_job")[:MOST]
+    rows = _by_likeness(sight.containers().search(words), words).select_related("last_job")[:MOST]
     for shown in activities.show(list(rows)):
         note = f"{shown.badge.word} · {shown.container.description}" if shown.container.description else str(shown.badge.word)
         yield Found(shown.name, shown.container.get_absolute_url(), note=note, badge=shown.badge)
@@ -167,7 +174,7 @@ def _layers(words: str) -> Iterator[Found]:
 
 def _volumes(words: str) -> Iterator[Found]:
     """Those that are on the host lead to their page, others to a container that is to mount it."""
-    mounts = Mount.objects.filter(container__in=hosts.containers(), volume__icontains=words).order_by("volume", "container__name")
+    mounts = Mount.objects.filter(container__in=sight.containers(), volume__icontains=words).order_by("volume", "container__name")
     users: dict[str, list[str]] = {}
     for volume, name in mounts.values_list("volume", "container__name")[: 5 * MOST]:
         users.setdefault(volume, []).append(name)

@@ -18,7 +18,7 @@ from containers.domain.graph import Graph
 from containers.domain.steps import Action
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.queries import GraphQuery
-from containers.services import hosts, simulation, timings
+from containers.services import sight, simulation, timings
 from containers.services.simulation import Scenario, Simulation
 from containers.views import activities, spans, wording
 from containers.views.activities import Shown
@@ -69,8 +69,8 @@ class GraphPage:
     error: SpocError | None = None
 
     def __post_init__(self) -> None:
-        rows = list(hosts.containers().select_related("last_job").order_by("name"))
-        self.graph = Graph(hosts.containers().edges())
+        rows = list(sight.containers().select_related("last_job").order_by("name"))
+        self.graph = Graph(sight.edges())
         self.shown = {shown.name: shown for shown in activities.show(rows, self.graph)}
 
     @property

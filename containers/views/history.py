@@ -40,7 +40,7 @@ def history(request: Request, name: str) -> HttpResponse:
 @login_required
 def restore(request: Request, name: str, number: int) -> HttpResponse:
     """Shows what would change, then does it."""
-    container = get_container(request, name, "operate")
+    container = get_container(request, name, "edit")
     if request.method == "GET":
         revision = _revision(container, str(number))
         current = _revision(container, str(container.revision))

@@ -60,7 +60,7 @@ def image_detail(request: Request, name: str, version: str) -> HttpResponse:
 @require_POST
 @login_required
 def remove(request: Request, name: str, version: str) -> HttpResponse:
-    image = _image(request, name, version, "operate")
+    image = _image(request, name, version, "images")
     try:
         return redirect(service.request_remove(actor_of(request), image))
     except SpocError as error:

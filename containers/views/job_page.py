@@ -18,7 +18,7 @@ from containers.choices import JobState, StepState
 from containers.domain.graph import Graph
 from containers.domain.steps import Action
 from containers.models import Command, Job, Line, Step
-from containers.services import hosts, resuming
+from containers.services import resuming, sight
 from containers.services.resuming import Rest
 from containers.views import activities, made, reasons, spans, states, wording
 from containers.views.job_steps import Segment, ShownCommand, ShownStep
@@ -173,7 +173,7 @@ class JobPage:
 
     @cached_property
     def _graph(self) -> Graph:
-        return Graph(hosts.containers().edges())
+        return Graph(sight.edges())
 
     def _waits_for(self, row: Step, rows: list[Step]) -> SafeString | None:
         if row.state != StepState.PENDING or not row.container or not self.job.is_active:

@@ -17,10 +17,10 @@ from containers.errors import NotFound, SpocError
 from containers.forms.queries import JobQuery
 from containers.models import Command, Job
 from containers.querysets import JobQuerySet
-from containers.services import hosts, notices, records, resuming
 from containers.services import jobs as service
+from containers.services import notices, records, resuming, sight
 from containers.views import job_filters
-from containers.views.access import Request, actor_of, get_job, require
+from containers.views.access import Request, actor_of, get_job, require_act, require_somewhere
 from containers.views.job_page import JobPage
 from containers.views.job_steps import ShownCommand
 from containers.views.patches import Wanted
@@ -32,13 +32,13 @@ PLAIN_TEXT: Final = "text/plain; charset=utf-8"
 @require_GET
 @login_required
 def job_list(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     query = JobQuery.of(request.GET)
-    page = page_of(request, query.apply(hosts.jobs()))
+    page = page_of(request, query.apply(sight.jobs()))
     if wanted := Wanted.of(request):
         jobs = [job for job in page.object_list if job.pk in wanted]
         return render(request, "jobs/_patch.html", {"jobs": jobs})
-    total, chips = job_filters.chips(query, hosts.jobs())
+    total, chips = job_filters.chips(query, sight.jobs())
     filters = {"total": total, "chips": chips, "applied": job_filters.applied(query), "operations": Operation.choices}
     return render(request, "jobs/list.html", {"section": "jobs", "query": query, "jobs": page, **filters})
 
@@ -46,7 +46,7 @@ def job_list(request: Request) -> HttpResponse:
 @require_GET
 @login_required
 def job_detail(request: Request, number: int) -> HttpResponse:
-    job = get_job(request, number, "view", hosts.jobs().select_related("retry_of"))
+    job = get_job(request, number, sight.jobs().select_related("retry_of"))
     wanted = Wanted.of(request)
     if job.has_ended and job.user_id == request.user.pk and job.read_at is None:
         notices.mark_read(request.user, [job.pk])
@@ -61,7 +61,7 @@ def job_detail(request: Request, number: int) -> HttpResponse:
 @login_required
 def job_text(request: Request, number: int) -> StreamingHttpResponse:
     """The whole record as text."""
-    job = get_job(request, number, "view")
+    job = get_job(request, number)
     return StreamingHttpResponse(records.lines(job), content_type=PLAIN_TEXT)
 
 
@@ -69,7 +69,7 @@ def job_text(request: Request, number: int) -> StreamingHttpResponse:
 @login_required
 def support(request: Request, number: int) -> StreamingHttpResponse:
     """The record with facts of the host and without secrets, to be kept and passed on."""
-    job = get_job(request, number, "view", hosts.jobs().select_related("host"))
+    job = get_job(request, number, sight.jobs().select_related("host"))
     headers = {"Content-Disposition": f'attachment; filename="spocweb-job-{job.pk}.txt"'}
     return StreamingHttpResponse(records.support(job), content_type=PLAIN_TEXT, headers=headers)
 
@@ -78,7 +78,7 @@ def support(request: Request, number: int) -> StreamingHttpResponse:
 @login_required
 def output(request: Request, number: int, command: int) -> HttpResponse:
     """Lines of a command before those that the page of its job has: for that page, or as a page of their own."""
-    job = get_job(request, number, "view")
+    job = get_job(request, number)
     row = Command.objects.filter(step__job=job, pk=command).first()
     if row is None:
         raise NotFound(f"Job {job.pk} has no such command")
@@ -90,7 +90,8 @@ def output(request: Request, number: int, command: int) -> HttpResponse:
 @require_POST
 @login_required
 def cancel(request: Request, number: int) -> HttpResponse:
-    job = get_job(request, number, "operate")
+    require_act(request)
+    job = get_job(request, number)
     how = Cancel.NOW if request.POST.get("how") == Cancel.NOW else Cancel.NEXT
     try:
         job = service.cancel(actor_of(request), job, how)
@@ -105,7 +106,8 @@ def cancel(request: Request, number: int) -> HttpResponse:
 @require_POST
 @login_required
 def retry(request: Request, number: int) -> HttpResponse:
-    job = get_job(request, number, "operate")
+    require_act(request)
+    job = get_job(request, number)
     again = resuming.resume if request.POST.get("what") == "rest" else service.retry
     try:
         return redirect(again(actor_of(request), job))

@@ -73,7 +73,7 @@ _BY_KEY: Final = {way.key: way for way in WAYS}
 @require_http_methods(["GET", "POST"])
 @login_required
 def layer_add(request: Request) -> HttpResponse:
-    require(request, "operate")
+    require(request, "images")
     # Each way has an address of its own, which its form is sent to.
     way = _BY_KEY.get(request.GET.get("from", ""), WAYS[0])
     form = way.form(request.POST, request.FILES) if request.method == "POST" else way.form()

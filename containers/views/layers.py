@@ -30,7 +30,7 @@ def layer_list(request: Request) -> HttpResponse:
 @require_POST
 @login_required
 def remove(request: Request, name: str) -> HttpResponse:
-    layer = get_layer(request, name, "operate")
+    layer = get_layer(request, name, "images")
     try:
         return redirect(service.request_remove(actor_of(request), layer))
     except SpocError as error:

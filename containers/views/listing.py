@@ -20,7 +20,7 @@ from containers.domain.graph import Graph
 from containers.domain.usage import Usage
 from containers.errors import InvalidRequest
 from containers.forms.queries import ContainerQuery
-from containers.services import hosts, metrics
+from containers.services import metrics, sight
 from containers.views import activities, states
 from containers.views.states import Activity, Badge
 
@@ -133,7 +133,7 @@ class Listing:
     @cached_property
     def found(self) -> list[Row]:
         """All that the search leaves, in every state."""
-        rows = hosts.containers().order_by("name").annotate(job_at=Coalesce("last_job__ended_at", "last_job__created_at"))
+        rows = sight.containers().order_by("name").annotate(job_at=Coalesce("last_job__ended_at", "last_job__created_at"))
         if self.query.search:
             rows = rows.search(self.query.search)
         found = [Row(*values) for values in rows.values_list(*_COLUMNS)]
@@ -175,7 +175,7 @@ class Listing:
         return bool(self.query.search or self.query.state or self.query.pending or self.query.drift)
 
     def _judge(self, rows: list[Row]) -> None:
-        graph = Graph(hosts.containers().edges())
+        graph = Graph(sight.edges())
         known = activities.load(graph)
         tiers = _tiers(graph)
         for row in rows:

@@ -17,7 +17,10 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRefresh
 
+from containers.choices import Via
 from containers.errors import SpocError
+from containers.services import actor, refusals, sight
+from containers.services.access import Refused
 
 API = "/api/"
 ZONE_COOKIE = "spocweb_zone"
@@ -75,6 +78,17 @@ def zone_of(name: str) -> ZoneInfo | None:
         return None
 
 
+class SightMiddleware:
+    """Restricts what a request reads to what its user may see (`services.sight`)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with sight.looking_as(lambda: request.user):
+            return self.get_response(request)
+
+
 class PanelMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -94,6 +108,8 @@ class PanelMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, SpocError) or request.path.startswith(API):
             return None
+        if isinstance(exception, Refused):
+            refusals.record(actor.of_request(request, request.user, Via.WEB), exception, request.path)
         template = "errors/_note.html" if getattr(request, "htmx", False) else "errors/expected.html"
         return render(request, template, {"error": exception}, status=exception.status)
 

@@ -8,8 +8,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.choices import Operation
-from containers.services import hosts
 from containers.services import network as service
+from containers.services import sight
 from containers.views import activities
 from containers.views.access import Request, require
 from containers.views.patches import Wanted
@@ -25,6 +25,6 @@ def network(request: Request) -> HttpResponse:
         "section": "network",
         "network": overview,
         "rows": list(zip(overview.leases, shown, strict=True)),
-        "last_job": hosts.jobs().filter(operation=Operation.NETWORK).first(),
+        "last_job": sight.jobs().filter(operation=Operation.NETWORK).first(),
     }
     return render(request, "networks/_network.html" if Wanted.of(request) else "networks/network.html", context)

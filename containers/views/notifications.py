@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from containers.services import notices
-from containers.views.access import Request, require
+from containers.views.access import Request, require_somewhere
 
 PAGE_SIZE: Final = 50
 
@@ -19,7 +19,7 @@ PAGE_SIZE: Final = 50
 @require_GET
 @login_required
 def notification_list(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     jobs = notices.of(request.user).defer("error", "revisions")
     page = Paginator(jobs, PAGE_SIZE).get_page(request.GET.get("page", "1"))
     unread = set(notices.unread(request.user).filter(pk__in=[job.pk for job in page]).values_list("pk", flat=True))
@@ -30,7 +30,7 @@ def notification_list(request: Request) -> HttpResponse:
 @login_required
 def toast(request: Request, number: int) -> HttpResponse:
     """What pops up when a job of one's own has ended; nothing for what nobody is told of."""
-    require(request, "view")
+    require_somewhere(request, "view")
     job = notices.unread(request.user).filter(pk=number).first()
     return render(request, "notifications/_toast.html", {"job": job}) if job else HttpResponse()
 
@@ -39,7 +39,7 @@ def toast(request: Request, number: int) -> HttpResponse:
 @login_required
 def mark_read(request: Request) -> HttpResponse:
     """Those that are named, or all."""
-    require(request, "view")
+    require_somewhere(request, "view")
     named = [int(text) for text in request.POST.getlist("job") if text.isascii() and text.isdigit() and len(text) < 19]
     notices.mark_read(request.user, named if "job" in request.POST else None)
     return render(request, "shell/_bell.html") if request.htmx else redirect("notification-list")

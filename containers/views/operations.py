@@ -20,7 +20,7 @@ from containers.models import Job
 from containers.services import demo as demo_service
 from containers.services import operations
 from containers.views import wording
-from containers.views.access import Request, actor_of, get_container, require
+from containers.views.access import Request, actor_of, get_container, require, require_act
 from containers.views.page import ContainerPage
 from containers.views.plan_page import PlanPage, shared_volumes
 
@@ -28,7 +28,8 @@ from containers.views.plan_page import PlanPage, shared_volumes
 @require_http_methods(["GET", "POST"])
 @login_required
 def operate(request: Request, name: str, operation: Operation) -> HttpResponse:
-    get_container(request, name, "operate")
+    require_act(request)
+    get_container(request, name, "view")
     form = StartForm(request.POST if request.method == "POST" else None)
     if request.method == "GET" or not form.is_valid():
         return _plan(request, PlanPage(operation, [name]), form=form)
@@ -45,7 +46,7 @@ def operate(request: Request, name: str, operation: Operation) -> HttpResponse:
 @login_required
 def bulk(request: Request) -> HttpResponse:
     """Several containers, one plan. Posted without "confirm" it only shows the plan: a thousand names fit no URL."""
-    require(request, "operate")
+    require_act(request)
     data = request.POST if request.method == "POST" else request.GET
     names, operation = list(dict.fromkeys(data.getlist("container"))), data.get("operation", "")
     if operation not in BULK or not names:
@@ -63,7 +64,7 @@ def bulk(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def delete(request: Request, name: str) -> HttpResponse:
-    container = get_container(request, name, "operate")
+    container = get_container(request, name, "destroy")
     volumes = shared_volumes(name)
     own = [volume for volume, others in volumes.items() if not others]
     form = DeleteForm(request.POST if request.method == "POST" else None, name=name, volumes=own)
@@ -84,7 +85,7 @@ def delete(request: Request, name: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def execute(request: Request, name: str) -> HttpResponse:
-    container = get_container(request, name, "operate")
+    container = get_container(request, name, "execute")
     form = ExecuteForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
         given = {key: value for key, value in form.cleaned_data.items() if value}
@@ -101,7 +102,7 @@ def execute(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def demo(request: Request) -> HttpResponse:
-    require(request, "operate")
+    require(request, "edit")
     try:
         return redirect(demo_service.request_demo(actor_of(request)))
     except SpocError as error:

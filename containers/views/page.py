@@ -12,10 +12,11 @@ from containers.choices import ContainerState, JobState
 from containers.domain.graph import Graph
 from containers.errors import InvalidRequest
 from containers.models import Container, Job, JobContainer
-from containers.services import access, drift, hosts
+from containers.services import drift, sight
 from containers.views import activities
 from containers.views.access import Request
 from containers.views.activities import Shown
+from containers.views.may import May
 
 # Tab: its URL's name and its title.
 TABS: Final[dict[str, tuple[str, str | Promise]]] = {
@@ -48,13 +49,12 @@ class ContainerPage:
     graph: Graph
     holder: Job | None
     job_count: int
-    may_operate: bool
-    may_open_terminal: bool
+    may: May
 
     @classmethod
     def load(cls, request: Request, container: Container, tab: str) -> ContainerPage:
-        jobs = hosts.jobs().filter(containers__name=container.name)
-        graph = Graph(hosts.containers().edges())
+        jobs = sight.jobs().filter(containers__name=container.name)
+        graph = Graph(sight.edges())
         return cls(
             container=container,
             shown=activities.show([container], graph)[0],
@@ -62,8 +62,7 @@ class ContainerPage:
             graph=graph,
             holder=jobs.filter(state=JobState.RUNNING).order_by("id").first(),
             job_count=JobContainer.objects.filter(name=container.name, job__host=container.host_id).count(),
-            may_operate=access.may_operate(request.user),
-            may_open_terminal=access.may_open_terminal(request.user),
+            may=May(request.user, container.name),
         )
 
     @property
@@ -75,7 +74,7 @@ class ContainerPage:
         counts = {"jobs": self.job_count, "history": self.container.revision}
         if self.container.drift_digest:
             counts["drift"] = len(drift.entries(self.container))
-        shown = {key: tab for key, tab in TABS.items() if key != "terminal" or self.may_open_terminal}
+        shown = {key: tab for key, tab in TABS.items() if key != "terminal" or self.may["terminal"]}
         return [Tab(url, title, counts.get(key), key == self.tab) for key, (url, title) in shown.items()]
 
     @property

@@ -16,7 +16,7 @@ from containers.domain import states as domain
 from containers.domain.plan import Action, Plan, PlanStep
 from containers.errors import SpocError
 from containers.models import Container, Mount
-from containers.services import hosts, plans
+from containers.services import hosts, plans, sight
 from containers.views import wording
 
 # What ends processes that somebody may be using.
@@ -169,7 +169,7 @@ class PlanPage:
     @cached_property
     def _rows(self) -> Mapping[str, Container]:
         names = {step.container for step in self.plan.steps} if self.plan else set()
-        return {row.name: row for row in hosts.containers().filter(name__in=names).prefetch_related("mounts")}
+        return {row.name: row for row in sight.containers().filter(name__in=names).prefetch_related("mounts")}
 
     @property
     def emptied(self) -> list[str]:

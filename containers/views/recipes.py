@@ -49,7 +49,7 @@ def recipe_list(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def create(request: Request) -> HttpResponse:
-    require(request, "operate")
+    require(request, "images")
     form = NewForm(request.POST) if request.method == "POST" else NewForm(initial={"text": _example(request)})
     problems: list[Problem] = []
     if form.is_bound and form.is_valid():
@@ -73,7 +73,7 @@ def _example(request: Request) -> str:
 @require_http_methods(["GET", "POST"])
 @login_required
 def recipe_detail(request: Request, name: str) -> HttpResponse:
-    recipe = _get(request, name, "view" if request.method == "GET" else "operate")
+    recipe = _get(request, name, "view" if request.method == "GET" else "images")
     if request.method == "GET":
         return _page(request, recipe)
     form = TextForm(request.POST)
@@ -86,7 +86,7 @@ def recipe_detail(request: Request, name: str) -> HttpResponse:
             return redirect(service.request_build(actor_of(request), saved, DEFAULT_VERSION))
     except InvalidRequest as error:
         # It may have been saved, and not be built now.
-        return _page(request, _get(request, name, "operate"), form=form, problems=_problems(error, text))
+        return _page(request, _get(request, name, "images"), form=form, problems=_problems(error, text))
     messages.success(request, _("Saved."), extra_tags="ok")
     return redirect(saved)
 
@@ -94,7 +94,7 @@ def recipe_detail(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def build(request: Request, name: str) -> HttpResponse:
-    recipe = _get(request, name, "operate")
+    recipe = _get(request, name, "images")
     form = BuildForm(request.POST)
     if not form.is_valid():
         return _page(request, recipe, build=form)
@@ -111,7 +111,7 @@ def build(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def delete(request: Request, name: str) -> HttpResponse:
-    service.delete(actor_of(request), _get(request, name, "operate"))
+    service.delete(actor_of(request), _get(request, name, "images"))
     return redirect("recipe-list")
 
 
@@ -132,7 +132,7 @@ def file(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def add_file(request: Request, name: str) -> HttpResponse:
-    recipe = _get(request, name, "operate")
+    recipe = _get(request, name, "images")
     form = FileForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, recipe, file=form)
@@ -148,7 +148,7 @@ def add_file(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def remove_file(request: Request, name: str) -> HttpResponse:
-    recipe, path = _get(request, name, "operate"), request.POST.get("path", "")
+    recipe, path = _get(request, name, "images"), request.POST.get("path", "")
     if hosts.is_name(service.check_path, path):
         service.remove_file(actor_of(request), recipe, path)
     return redirect(f"{recipe.get_absolute_url()}#files")

@@ -25,7 +25,7 @@ from containers.views.access import Request, actor_of, require
 @require_http_methods(["GET", "POST"])
 @login_required
 def repository_list(request: Request) -> HttpResponse:
-    require(request, "view" if request.method == "GET" else "operate")
+    require(request, "view" if request.method == "GET" else "images")
     form = RepositoryForm(request.POST) if request.method == "POST" else RepositoryForm()
     if form.is_bound and form.is_valid():
         job = _add(request, form)
@@ -58,20 +58,20 @@ def repository_detail(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def refresh(request: Request, name: str) -> HttpResponse:
-    return redirect(service.request_refresh(actor_of(request), _repository(request, name, "operate")))
+    return redirect(service.request_refresh(actor_of(request), _repository(request, name, "images")))
 
 
 @require_POST
 @login_required
 def remove(request: Request, name: str) -> HttpResponse:
-    service.remove(actor_of(request), _repository(request, name, "operate"))
+    service.remove(actor_of(request), _repository(request, name, "images"))
     return redirect("repository-list")
 
 
 @require_POST
 @login_required
 def fetch(request: Request, name: str) -> HttpResponse:
-    require(request, "operate")
+    require(request, "images")
     try:
         ref = ImageRef.parse(request.POST.get("image", ""))
         return redirect(service.request_fetch(actor_of(request), name, ref))
@@ -83,7 +83,7 @@ def fetch(request: Request, name: str) -> HttpResponse:
 @require_POST
 @login_required
 def image_export(request: Request, name: str, version: str) -> HttpResponse:
-    require(request, "operate")
+    require(request, "images")
     image = hosts.get_image(f"{name}:{version}", hosts.images().select_related("host"))
     return redirect(exported.request_export(actor_of(request), image))
 
@@ -92,7 +92,7 @@ def image_export(request: Request, name: str, version: str) -> HttpResponse:
 @login_required
 def export_file(request: Request, name: str, version: str) -> HttpResponseBase:
     # What is in it can be a secret, as what is in a layer.
-    require(request, "operate")
+    require(request, "images")
     ref = ImageRef(name, version)
     entry, stream = exported.open_file(ref)
     return file_response(request, stream, filename=entry.file, etag=entry.sha256)
@@ -101,7 +101,7 @@ def export_file(request: Request, name: str, version: str) -> HttpResponseBase:
 @require_POST
 @login_required
 def export_remove(request: Request, name: str, version: str) -> HttpResponse:
-    require(request, "operate")
+    require(request, "images")
     return redirect(exported.request_removal(actor_of(request), ImageRef(name, version)))
 
 

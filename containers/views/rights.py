@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from containers.choices import JobState, Operation
-from containers.services import hosts
+from containers.services import sight
 from containers.views.access import Request, require
 
 DAYS: Final = 30
@@ -93,7 +93,7 @@ _NEVER: Final[list[Any]] = [0, 0, None]
 
 
 def _counts() -> dict[str, list[Any]]:
-    jobs = hosts.jobs().filter(created_at__gte=timezone.now() - timedelta(days=DAYS)).order_by()
+    jobs = sight.jobs().filter(created_at__gte=timezone.now() - timedelta(days=DAYS)).order_by()
     bad = Q(state__in=(JobState.FAILED, JobState.ERRORED, JobState.LOST))
     rows = jobs.values_list("operation").annotate(count=Count("pk"), failed=Count("pk", filter=bad), last=Max("pk"))
     return {operation: counts for operation, *counts in rows}

@@ -7,7 +7,7 @@ per language and kind of row, and only values that are escaped here are put in.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -56,14 +56,16 @@ class Look:
     """What all rows have in common."""
 
     columns: tuple[str, ...]
-    may_operate: bool
+    # Of one container, by its name.
+    may_operate: Callable[[str], bool]
+    may_operate_some: bool
 
     def render(self, rows: Iterable[Row]) -> SafeString:
         language = get_language() or ""
-        return SafeString("".join([_render(row, language, self.columns, may_operate=self.may_operate) for row in rows]))
+        return SafeString("".join([_render(row, language, self.columns, may_operate=self.may_operate(row.name)) for row in rows]))
 
     def head(self, group: Group) -> SafeString:
-        context = {"group": group, "width": len(self.columns) + len(ALWAYS), "may_operate": self.may_operate}
+        context = {"group": group, "width": len(self.columns) + len(ALWAYS), "may_operate": self.may_operate_some}
         return render_to_string("containers/_group.html", context)
 
 

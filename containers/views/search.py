@@ -8,16 +8,17 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.services import access
-from containers.views.access import Request, require
+from containers.views.access import Request, require_somewhere
 from containers.views.finding import MAX_TYPED, find
 
 
 @require_GET
 @login_required
 def search(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     typed = request.GET.get("q", "")[:MAX_TYPED]
-    groups = find(typed, may_operate=access.may_operate(request.user), may_audit=access.may_audit(request.user))
+    may_operate, may_audit = access.may_somewhere(request.user, "operate"), access.may(request.user, "audit")
+    groups = find(typed, may_operate=may_operate, may_audit=may_audit)
     context = {"section": "search", "typed": typed, "groups": groups, "count": sum(len(group.items) for group in groups)}
     return render(request, _template(request), context)
 

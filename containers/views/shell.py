@@ -16,10 +16,11 @@ from django.views.decorators.http import require_GET
 
 from containers.choices import ACTIVE_JOB_STATES, JobState, StepState
 from containers.models import Host, Job, Step
-from containers.services import access, hosts, notices
+from containers.services import notices, sight
 from containers.services.notices import Unread
-from containers.views.access import Request, require
+from containers.views.access import Request, require_somewhere
 from containers.views.account import chosen_theme
+from containers.views.may import May
 
 # More are counted as "100+".
 MOST_JOBS = 100
@@ -36,6 +37,7 @@ class Shell:
     may_view: bool
     may_operate: bool
     may_audit: bool
+    may: May
     unread: Unread = Unread()
 
     @property
@@ -60,19 +62,20 @@ def context(request: HttpRequest) -> dict[str, Any]:
 @require_GET
 @login_required
 def strip(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     return render(request, "shell/_strip.html", {"places": ("side", "phone")})
 
 
 def _load(request: HttpRequest) -> Shell:
     user = request.user
-    if not access.may_view(user):
-        return Shell(None, 0, [], None, may_view=False, may_operate=False, may_audit=access.may_audit(user))
+    may = May(user)
+    if not may["view"]:
+        return Shell(None, 0, [], None, may_view=False, may_operate=False, may_audit=may["audit"], may=may)
     host = Host.objects.filter(name=settings.HOST).annotate(container_count=Count("containers")).first()
     jobs = list(_jobs()[: MOST_JOBS + 1])
     active = [job for job in jobs if job.state in ACTIVE_JOB_STATES]
     ended = next((job for job in jobs if job.state not in ACTIVE_JOB_STATES), None)
-    count = host.container_count if host else 0
+    count = sight.containers().count() if not may["view_all"] else host.container_count if host else 0
     unread = notices.count_unread(user) if isinstance(user, User) else Unread()
     return Shell(
         host,
@@ -80,19 +83,20 @@ def _load(request: HttpRequest) -> Shell:
         active,
         ended,
         may_view=True,
-        may_operate=access.may_operate(user),
-        may_audit=access.may_audit(user),
+        may_operate=may["operate"],
+        may_audit=may["audit"],
+        may=may,
         unread=unread,
     )
 
 
 def _jobs() -> Any:
     """All that have not ended, and the newest that has, each with what its running step does."""
-    ended = hosts.jobs().exclude(state__in=ACTIVE_JOB_STATES).order_by("-pk").values("pk")[:1]
+    ended = sight.jobs().exclude(state__in=ACTIVE_JOB_STATES).order_by("-pk").values("pk")[:1]
     running = Step.objects.filter(job=OuterRef("pk"), state=StepState.RUNNING).order_by("-number")
     failed = Step.objects.filter(job=OuterRef("pk"), state=StepState.FAILED)
     return (
-        hosts.jobs()
+        sight.jobs()
         .filter(Q(state__in=ACTIVE_JOB_STATES) | Q(pk=Subquery(ended)))
         .annotate(
             step_container=Subquery(running.values("container")[:1]),

@@ -8,7 +8,7 @@ from functools import cached_property
 from containers.domain.drawing import draw
 from containers.domain.graph import Graph
 from containers.errors import InvalidRequest
-from containers.services import hosts
+from containers.services import sight
 from containers.views import activities
 from containers.views.activities import Shown
 from containers.views.graph_shapes import Picture
@@ -32,7 +32,7 @@ class Surroundings:
 
     @cached_property
     def _shown(self) -> dict[str, Shown]:
-        rows = hosts.containers().filter(name__in=self.names).select_related("last_job")
+        rows = sight.containers().filter(name__in=self.names).select_related("last_job")
         return {shown.name: shown for shown in activities.show(rows, self._graph)}
 
     def _list(self, names: Iterable[str]) -> list[Shown]:

@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.transfer import ImportForm
 from containers.services import transfer
-from containers.views.access import Request, actor_of, require
+from containers.views.access import Request, actor_of, require_somewhere
 
 
 @require_GET
 @login_required
 def export(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     text = json.dumps(transfer.export(), indent=2, ensure_ascii=False)
     headers = {"Content-Disposition": 'attachment; filename="containers.json"'}
     return HttpResponse(f"{text}\n", content_type="application/json", headers=headers)
@@ -29,7 +29,7 @@ def export(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def import_page(request: Request) -> HttpResponse:
-    require(request, "operate")
+    require_somewhere(request, "edit")
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     errors: list[tuple[str, str]] = []
     if form.is_bound and form.is_valid():

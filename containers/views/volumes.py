@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from containers.choices import Operation
 from containers.errors import Conflict, SpocError
 from containers.forms.confirm import ConfirmForm
-from containers.services import hosts, volumes
+from containers.services import hosts, sight, volumes
 from containers.views.access import Request, actor_of, require
 from containers.views.patches import Wanted
 
@@ -42,7 +42,7 @@ def volume_list(request: Request) -> HttpResponse:
         "total_bytes": sum(volume.row.size_bytes or 0 for volume in listed if volume.row),
         "unmeasured": sum(volume.row.size_bytes is None for volume in listed if volume.row),
         "host": hosts.current(),
-        "measuring": hosts.jobs().active().filter(operation=Operation.VOLUME_SCAN).first(),
+        "measuring": sight.jobs().active().filter(operation=Operation.VOLUME_SCAN).first(),
     }
     return render(request, "volumes/_list.html" if Wanted.of(request) else "volumes/list.html", context)
 
@@ -57,7 +57,7 @@ def measure(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def remove(request: Request, name: str) -> HttpResponse:
-    require(request, "operate")
+    require(request, "destroy")
     volume = volumes.get(name)
     form = ConfirmForm(request.POST if request.method == "POST" else None, name=name)
     error = _refusal(name)

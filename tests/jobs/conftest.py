@@ -18,6 +18,9 @@ from containers.models import Container, Host, Job, Layer
 from containers.services import containers, operations
 from containers.services.actor import Actor
 from tests.support import lxc
+from tests.support.people import admin, operator, viewer
+
+__all__ = ["admin", "operator", "viewer"]
 
 SYSTEM = Actor(None, Via.SYSTEM, None)
 LAYER = "base"

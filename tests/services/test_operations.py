@@ -11,7 +11,7 @@ from containers.choices import ContainerState
 from containers.domain.states import Operation
 from containers.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound
 from containers.models import Container, Event, Job
-from containers.services import operations
+from containers.services import access, operations
 from tests.support import rows
 from tests.support.rows import ROOT
 
@@ -163,7 +163,7 @@ def test_a_click_costs_eight_queries_whatever_the_number_of_containers(
     for number in range(20):
         rows.container(f"a{number}", depends=["web"])
     actor = rows.actor(operator)
-    operator.has_perm("warm.up")
+    access.holdings(operator)
     with django_assert_num_queries(8 + 2):
         operations.request(actor, Operation.START, ["db"])
     with django_assert_num_queries(8 + 2):

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from containers.choices import ContainerState, JobState, MountKind, Via
 from containers.domain.image import Defaults, ImageRef
 from containers.domain.spec import ContainerSpec
-from containers.models import Container, Host, Image, Job, Layer, Volume
+from containers.models import Container, Grant, Host, Image, Job, Layer, Volume
 from containers.services import containers, hosts, images
 from containers.services.actor import Actor
 
@@ -78,3 +78,12 @@ def actor(person: User) -> Actor:
 
 def address(number: int) -> str:
     return str(settings.SUBNET.network_address + number)
+
+
+def limited(name: str, pattern: str = "shop-*", *rights: str, app: str = "") -> User:
+    """Somebody who may do `rights`, and view, on some containers only."""
+    person = User.objects.create_user(name)
+    Grant.objects.bulk_create(
+        Grant(user=person, right=right, pattern=pattern, app=app) for right in dict.fromkeys(("view", *rights))
+    )
+    return person

@@ -169,7 +169,9 @@ def _rows() -> Iterator[None]:
 
 
 def counts() -> dict[str, int]:
-    return {model.__name__: model.objects.count() for model in (Container, Job, Layer, Event, Revision)}
+    """That somebody was refused is on record; nothing else may be."""
+    events = Event.objects.exclude(kind="permission.refuse").count()
+    return {"events": events, **{model.__name__: model.objects.count() for model in (Container, Job, Layer, Revision)}}
 
 
 def method_of(name: str) -> str:

@@ -65,6 +65,7 @@ class AppHandler(Handler):
 
     def run(self) -> None:
         """Do the work. Raises what makes the job failed, cancelled or errored."""
+        self.check_right(())
         self.work = Work(self.job, Parts(self.job, self.journal, self.cancel, self.scope()), self.layout)
         self.carry_out()
 

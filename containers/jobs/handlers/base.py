@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import transaction
 
-from containers.choices import StepState
+from containers.choices import StepState, Via
 from containers.domain.layout import Layout
 from containers.domain.plan import PlanStep
 from containers.domain.states import Operation
@@ -20,13 +20,17 @@ from containers.jobs.executor import Executor, Outcome
 from containers.jobs.journal import Journal
 from containers.jobs.messages import Mailbox, Message, StepRecorder
 from containers.models import Job
-from containers.services import inputs
+from containers.services import access, inputs
+from containers.services.actor import Actor
 
 
 class Handler:
     """One job being worked on. A subclass says what it locks (`scope`), what it does (`steps`) and how (`act`)."""
 
     concurrency: ClassVar[int] = settings.JOB_CONCURRENCY
+
+    # Whether it does a part of a job of another operation, whose right was asked for.
+    is_part = False
 
     def __init__(self, job: Job, journal: Journal, cancel: CancelWatch) -> None:
         self.job = job
@@ -58,13 +62,30 @@ class Handler:
 
     def run(self) -> None:
         """Plan, record the plan, carry it out. Raises what makes the job failed, cancelled or errored."""
+        self.check_right(())
         steps = self.steps()
+        self.check_right(steps)
         with transaction.atomic():
             self.journal.plan(steps, self.containers(), self.revisions())
             self.journal.record(self._early_messages(steps))
         # Browsers are told with the first messages: nothing stands between the record of a plan and its first step.
         executor = Executor(steps, self.act, self._sink, self.cancel, concurrency=self.concurrency)
         self.conclude(executor.run())
+
+    def check_right(self, steps: Sequence[PlanStep]) -> None:
+        """Raise Refused unless who asked may have `steps` done; a part is covered by the right to the whole."""
+        if not self.is_part:
+            self.authorise(steps)
+
+    def authorise(self, steps: Sequence[PlanStep]) -> None:
+        """Raise Refused unless who asked may have `steps` done now: rights may be gone since, rows may be forged."""
+        access.require_job(self.actor, Operation(self.job.operation), self.inputs, (), ())
+
+    @property
+    def actor(self) -> Actor:
+        """Who asked for the job."""
+        via = Via(self.job.via) if self.job.via in Via else Via.WEB
+        return Actor(self.job.user, via, self.job.remote_address, self.job.user_name)
 
     def containers(self) -> frozenset[str]:
         """Return the names of the containers that the job is listed under."""

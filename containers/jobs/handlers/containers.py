@@ -31,7 +31,7 @@ from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Mount
 from containers.querysets import ContainerQuerySet
-from containers.services import containers, drift, operations, specs, states, volumes
+from containers.services import access, containers, drift, operations, specs, states, volumes
 from containers.services.hosts import is_name
 from containers.services.plans import WHOLE_HOST
 
@@ -117,6 +117,15 @@ class ContainerHandler(Handler):
         if self.operation in (Operation.RESTART, Operation.RESET):
             self._check_startable()
         return self._with_network(self.plan.steps)
+
+    def authorise(self, steps: Sequence[PlanStep]) -> None:
+        """Ask for each container that was named, and for all else that is changed on the way."""
+        changed = {step.container for step in steps if step.action not in (Action.SKIP, Action.NETWORK)}
+        is_whole = self.operation in WHOLE_HOST or self.operation == Operation.TIDY
+        targets = () if is_whole else self._targets
+        # What was destroyed already leaves nothing to ask about.
+        if is_whole or targets or changed:
+            access.require_job(self.actor, self.operation, self.inputs, targets, changed)
 
     def _check_startable(self) -> None:
         """Raise InvalidRequest for a broken definition before anything is stopped; else only its own step fails."""

@@ -19,7 +19,7 @@ from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Layer
 from containers.querysets import LayerQuerySet
-from containers.services import images, layers, specs
+from containers.services import access, images, layers, specs
 
 
 class LayerCommitHandler(Handler):
@@ -43,6 +43,11 @@ class LayerCommitHandler(Handler):
     def layer(self) -> str:
         """Return the name of the layer to be made."""
         return str(self.inputs["layer"])
+
+    def authorise(self, steps: Sequence[PlanStep]) -> None:
+        """Ask also for the container, whose files are read."""
+        super().authorise(steps)
+        access.require(self.actor, "execute", self.name())
 
     def scope(self) -> frozenset[str]:
         """Lock the container, the new layer, and for an image that too with all layers that it is going to have."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from containers.domain.rights import RIGHTS
+from containers.errors import InvalidRequest
 from containers.management.following import root_actor
-from containers.services import audit, tokens
+from containers.services import tokens
 
 
 class Command(BaseCommand):
@@ -17,12 +20,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", help="a user's name")
+        parser.add_argument("--name", default="", help="what it is for")
+        parser.add_argument("--expires", type=int, metavar="DAYS", help="how many days it is good for; for ever if not given")
+        words = f"read-only, {', '.join(RIGHTS)}"
+        parser.add_argument("--scope", action="append", default=[], help=f"what it is good for, of {words}; may be repeated")
+        parser.add_argument(
+            "--address", action="append", default=[], metavar="NETWORK", help="where it is taken from; may be repeated"
+        )
 
-    def handle(self, *args: object, user: str, **options: object) -> None:
+    def handle(self, *args: object, user: str, **options: Any) -> None:
         account = User.objects.filter(username=user).first()
         if account is None:
             raise CommandError(f"There is no user {user!r}")
-        with transaction.atomic():
-            token = tokens.create_token(account)
-            audit.record(root_actor(), "token.create", user, {})
+        terms = tokens.Terms(options["name"], tuple(options["scope"]), tuple(options["address"]), options["expires"])
+        try:
+            with transaction.atomic():
+                token = tokens.create(root_actor(), account, terms)
+        except InvalidRequest as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(token)

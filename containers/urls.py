@@ -23,6 +23,7 @@ from containers.views import (
     history,
     images,
     installations,
+    installing,
     jobs,
     layer_add,
     layers,
@@ -38,6 +39,7 @@ from containers.views import (
     styleguide,
     terminals,
     transfer,
+    upkeep,
     volumes,
 )
 
@@ -201,8 +203,16 @@ app_urls: Final = [
     path("apps/", apps.app_list, name="app-list"),
     path("apps/<container:name>/", apps.app_detail, name="app-detail"),
     path("apps/<container:name>/icon/", apps.app_icon, name="app-icon"),
+    path("apps/<container:name>/install/", installing.install, name="app-install"),
+    path("apps/<container:name>/install/preview/", installing.preview, name="app-install-preview"),
     path("installations/", installations.installation_list, name="installation-list"),
     path("installations/<container:name>/", installations.installation_detail, name="installation-detail"),
+    path("installations/<container:name>/update/", upkeep.update, name="installation-update"),
+    path("installations/<container:name>/back/", upkeep.back, name="installation-back"),
+    path("installations/<container:name>/backup/", upkeep.backup, name="installation-backup"),
+    path("installations/<container:name>/schedule/", upkeep.schedule, name="installation-schedule"),
+    path("installations/<container:name>/uninstall/", upkeep.uninstall, name="installation-uninstall"),
+    path("restore/", upkeep.restore, name="backup-restore"),
 ]
 
 urlpatterns = [

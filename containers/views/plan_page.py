@@ -194,6 +194,12 @@ class PlanPage:
         return self.operation == Operation.START and len(self.names) == 1 and self.has_changes
 
 
+def shown(step: PlanStep) -> ShownStep:
+    """Return a step of a plan whose containers are not there yet."""
+    action = str(ACTIONS.get(step.action, step.action.value))
+    return ShownStep(step.number, step.container, action, reason_text(step), "", is_target=False, is_skipped=False)
+
+
 def shared_volumes(name: str) -> dict[str, list[str]]:
     """Return {volume of the container: the other containers that use it}; one query."""
     rows = Mount.objects.filter(container__in=hosts.containers()).values_list("volume", "container__name")
@@ -228,4 +234,9 @@ ACTIONS: Final = {
     Action.MOUNT: gettext_lazy("mount"),
     Action.UNMOUNT: gettext_lazy("unmount"),
     Action.DESTROY: gettext_lazy("delete"),
+    Action.BUILD: gettext_lazy("make"),
+    Action.CREATE: gettext_lazy("create"),
+    Action.WRITE: gettext_lazy("write"),
+    Action.EXECUTE: gettext_lazy("run inside"),
+    Action.PUBLISH: gettext_lazy("publish"),
 }

@@ -7,7 +7,10 @@
   const TRIES = 3, RETRY_MS = 300;
   let opener = null, isLeaving = false;
   window.addEventListener("pagehide", () => (isLeaving = true));
-  window.addEventListener("pageshow", () => (isLeaving = false));
+  window.addEventListener("pageshow", () => {
+    isLeaving = false;
+    for (const form of document.querySelectorAll("form[data-once]")) form.removeAttribute("data-sent");
+  });
 
   function open(method, url, values) {
     opener = document.activeElement;
@@ -49,6 +52,10 @@
       confirm(form, event.submitter);
     } else if (form.dataset.ask && !window.confirm(form.dataset.ask)) {
       event.preventDefault();
+    } else if (form.hasAttribute("data-once")) {
+      // A second click is no second job. A page that comes back from the browser's memory begins anew.
+      if (form.hasAttribute("data-sent")) event.preventDefault();
+      form.setAttribute("data-sent", "");
     }
   });
 

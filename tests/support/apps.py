@@ -89,6 +89,122 @@ title = "Say good-bye"
 container = "web"
 run = ["true"]
 """
+# One question of each type.
+ALL_QUESTIONS = """\
+manifest = 1
+name = "every"
+version = "2.1"
+title = "Every question"
+description = "Asks for everything there is"
+about = "Some words."
+categories = ["web", "files"]
+notes = "Open it at port {{ port }}."
+[requirements]
+memory = "16 MiB"
+disk = "2 GiB"
+[[questions]]
+name = "title"
+type = "text"
+label = "Title"
+help = "Stands above all pages."
+pattern = "[A-Z].*"
+pattern_help = "must begin with a capital letter"
+[[questions]]
+name = "about"
+type = "long-text"
+label = "About"
+required = false
+[[questions]]
+name = "port"
+type = "port"
+label = "Port on the host"
+default = 8080
+[[questions]]
+name = "workers"
+type = "integer"
+label = "Workers"
+default = 2
+minimum = 1
+maximum = 8
+[[questions]]
+name = "mail"
+type = "e-mail"
+label = "E-mail"
+[[questions]]
+name = "host"
+type = "host-name"
+label = "Host name"
+required = false
+[[questions]]
+name = "memory"
+type = "size"
+label = "Memory"
+default = "64 MiB"
+minimum = 4194304
+[[questions]]
+name = "mode"
+type = "choice"
+label = "Mode"
+default = "fast"
+choices = [{ value = "fast", label = "Fast, and a little careless" }, { value = "safe", label = "Safe" }]
+[[questions]]
+name = "protected"
+type = "boolean"
+label = "Protect with a password"
+default = false
+[[questions]]
+name = "user"
+type = "text"
+label = "User"
+default = "reader"
+visible_if = { question = "protected", equals = true }
+[[questions]]
+name = "password"
+type = "password"
+label = "Password"
+visible_if = { question = "protected", equals = true }
+[[questions]]
+name = "token"
+type = "text"
+label = "Token"
+secret = true
+required = false
+[[questions]]
+name = "db"
+type = "container"
+label = "Database"
+offers = "sql"
+required = false
+[[questions]]
+name = "old"
+type = "volume"
+label = "Old pages"
+required = false
+[images.web]
+recipe = "web.recipe"
+[containers.db]
+image = "web"
+[containers.web]
+image = "web"
+depends = ["db"]
+mounts = { data = "data", pages = "pages" }
+env = { TITLE = "{{ title }}", WORKERS = "{{ workers }}" }
+cmd = "/usr/bin/httpd -f -p 80 -h /data"
+limits = { memory = "{{ memory }}" }
+[volumes.data]
+title = "Data"
+[volumes.pages]
+question = "old"
+[[files]]
+volume = "data"
+path = "conf"
+text = "title={{ title }}\\npassword={{ password }}\\n"
+[[ports]]
+container = "web"
+port = 80
+question = "port"
+title = "The site"
+"""
 RECIPE = "FROM base\nRUN echo 1.0 > /version\n"
 
 

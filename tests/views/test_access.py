@@ -69,9 +69,11 @@ READING = {
     "volume-detail",
 }
 POST_ONLY = {
+    "installation-schedule",
     "audit-export",
     "audit-view-save",
     "audit-view-remove",
+    "app-install-preview",
     "container-terminal-end",
     "demo",
     "notifications-read",

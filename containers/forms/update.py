@@ -1,0 +1,28 @@
+"""The form of an update: the questions of the new version, answered as they were, with those that were not asked before."""
+
+from __future__ import annotations
+
+from django.http import QueryDict
+
+from containers.catalog.apps import App
+from containers.forms.questions import QuestionForm
+from containers.models import Installation
+from containers.services import installations
+from containers.services.actor import Actor
+
+
+class UpdateForm(QuestionForm):
+    """A secret that is left empty stays what it was."""
+
+    def __init__(self, app: App, actor: Actor, row: Installation, data: QueryDict | None = None) -> None:
+        plain = row.answers if isinstance(row.answers, dict) else {}
+        # An optional answer that was left empty stays empty.
+        super().__init__(app, actor, data, values=plain)
+        known = installations.answers_of(row)
+        for one in self.fields:
+            one.is_new = one.question.name not in known
+
+    @property
+    def given(self) -> dict[str, str]:
+        secret = {one.question.name for one in self.fields if one.question.is_secret}
+        return {name: value for name, value in super().given.items() if value or name not in secret}

@@ -1,0 +1,74 @@
+"""What a person says when an installation is backed up, restored or removed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from containers.errors import FieldError, SpocError
+from containers.forms.confirm import ConfirmForm
+from containers.forms.questions import ANSWERS
+
+
+class UninstallForm(ConfirmForm):
+    """`volumes` are those that go as well; all others stay."""
+
+    volumes = forms.MultipleChoiceField(label=_("Volumes"), required=False)
+    force = forms.BooleanField(label=_("Leave out what the app does before it goes"), required=False)
+
+    def __init__(self, *args: Any, name: str, volumes: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, name=name, **kwargs)
+        self.fields["volumes"].choices = [(volume, volume) for volume in volumes]  # type: ignore[attr-defined]
+
+
+class BackupForm(forms.Form):
+    """How the containers are held still while their volumes are copied."""
+
+    how = forms.ChoiceField(choices=[("stop", _("Stop")), ("freeze", _("Freeze"))], initial="stop")
+
+    @property
+    def freeze(self) -> bool:
+        return bool(self.cleaned_data["how"] == "freeze")
+
+
+class ScheduleForm(forms.Form):
+    """How often a backup is made by itself, in hours, and how many are kept."""
+
+    every_h = forms.IntegerField(label=_("Every"), min_value=0, max_value=8784)
+    kept = forms.IntegerField(label=_("Keep"), min_value=1, max_value=1000)
+
+
+class RestoreForm(forms.Form):
+    """Which backup becomes an installation of which name: one of the host's own, a file there, or one that is sent."""
+
+    backup = forms.ChoiceField(label=_("Backup"), required=False)
+    file = forms.FileField(label=_("File that you send"), required=False)
+    path = forms.CharField(label=_("File on the server"), required=False, max_length=4096)
+    name = forms.CharField(label=_("Name"), max_length=40)
+
+    def __init__(self, *args: Any, backups: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["backup"].choices = [("", _("none of these")), *((name, name) for name in backups)]  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        if sum(bool(data.get(key)) for key in ("backup", "file", "path")) != 1 and not self.errors:
+            raise forms.ValidationError(_("Choose one backup, or say where the file is."))
+        return data
+
+    def refuse(self, error: SpocError | None) -> None:
+        """Show what is wrong at the field that it is about."""
+        for item in getattr(error, "errors", ()) or (FieldError("", str(error)),):
+            self.add_error(item.field if item.field in self.fields else None, item.message)
+
+    @property
+    def source(self) -> dict[str, str]:
+        """Where the backup is on the host, as the service takes it."""
+        return {key: self.cleaned_data[key] for key in ("backup", "path") if self.cleaned_data[key]}
+
+    @property
+    def ports(self) -> dict[str, str]:
+        """Answers in place of the backup's: {question: port}."""
+        return {key.removeprefix(ANSWERS): value for key, value in self.data.items() if key.startswith(ANSWERS) and value}

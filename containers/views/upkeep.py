@@ -1,0 +1,204 @@
+"""What is done to an installation: updated, taken back, backed up, restored, uninstalled. All of it works without script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect
+
+from containers.catalog import apps
+from containers.catalog.apps import App
+from containers.domain.questions import QuestionType
+from containers.errors import SpocError
+from containers.forms.update import UpdateForm
+from containers.forms.upkeep import BackupForm, RestoreForm, ScheduleForm, UninstallForm
+from containers.models import Backup, Installation, InstallationVersion, Job
+from containers.services import app_requests, hosts, installations
+from containers.views import differences, installation_page
+from containers.views.access import Request, actor_of, require
+from containers.views.differences import Change
+
+UPDATE = "update"
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def update(request: Request, name: str) -> HttpResponse:
+    """Versions, what changes in the definitions, and the questions; the same page changes answers alone."""
+    row = _get(request, name)
+    app = apps.find(row.app)
+    data = _data(request)
+    form = UpdateForm(app, actor_of(request), row, data)
+    if form.act[0] == UPDATE:
+        job, error = _ask(lambda: app_requests.request_update(actor_of(request), row, form.given))
+        if job:
+            return redirect(job)
+        form.refuse(error)
+    # Judged before what was typed is sealed.
+    changes = _changes(row, form)
+    form.seal()
+    context = {
+        "section": "apps",
+        "installation": row,
+        "app": app.manifest,
+        "form": form,
+        "changes": changes,
+        "is_new": app.manifest.version != row.version,
+    }
+    return render(request, "installations/update.html", context, status=422 if form.problems else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def back(request: Request, name: str) -> HttpResponse:
+    row = _get(request, name)
+    previous = InstallationVersion.objects.filter(installation=row).first()
+    error = None
+    if request.method == "POST":
+        job, error = _ask(lambda: app_requests.request_back(actor_of(request), row))
+        if job:
+            return _queued(request, job)
+    return _dialog(request, row, "back", {"previous": previous, "error": error})
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def backup(request: Request, name: str) -> HttpResponse:
+    row = _get(request, name)
+    form = BackupForm(_data(request))
+    error = None
+    if form.is_bound and form.is_valid():
+        job, error = _ask(lambda: app_requests.request_backup(actor_of(request), row, freeze=form.freeze))
+        if job:
+            return _queued(request, job)
+    return _dialog(request, row, "backup", {"form": form, "error": error})
+
+
+@require_POST
+@login_required
+def schedule(request: Request, name: str) -> HttpResponse:
+    row = _get(request, name)
+    form = ScheduleForm(request.POST)
+    if form.is_valid():
+        app_requests.set_schedule(actor_of(request), row, form.cleaned_data["every_h"], form.cleaned_data["kept"])
+        messages.success(request, _("Saved."), extra_tags="ok")
+    else:
+        texts = [f"{form.fields[field].label}: {text}" for field, found in form.errors.items() for text in found]
+        messages.error(request, " ".join(texts), extra_tags="bad")
+    return redirect("installation-detail", name)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def uninstall(request: Request, name: str) -> HttpResponse:
+    row = _get(request, name)
+    page = installation_page.InstallationPage(row, "")
+    form = UninstallForm(_data(request), name=name, volumes=[volume for volume, _row, _adopted in page.volumes])
+    error = None
+    if form.is_bound and form.is_valid():
+        chosen = form.cleaned_data["volumes"]
+        job, error = _ask(
+            lambda: app_requests.request_uninstall(actor_of(request), row, chosen, force=form.cleaned_data["force"])
+        )
+        if job:
+            return _queued(request, job)
+    return _dialog(request, row, "uninstall", {"page": page, "form": form, "error": error})
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def restore(request: Request) -> HttpResponse:
+    """A backup becomes an installation again, under its own name or another."""
+    require(request, "operate")
+    known = _backups()
+    chosen = known.filter(file_name=request.GET.get("backup", "")).first()
+    initial = {"backup": chosen.file_name, "name": _free_name(chosen)} if chosen else {}
+    files = request.FILES if request.method == "POST" else None
+    form = RestoreForm(_data(request), files, backups=[row.file_name for row in known], initial=initial)
+    if form.is_bound and form.is_valid():
+        job, error = _ask(lambda: _restore(request, form))
+        if job:
+            return redirect(job)
+        form.refuse(error)
+    context = {"section": "apps", "form": form, "chosen": chosen, "ports": _ports(chosen, request.POST)}
+    return render(request, "installations/restore.html", context, status=422 if form.errors else 200)
+
+
+def _restore(request: Request, form: RestoreForm) -> Job:
+    name, file = form.cleaned_data["name"], form.cleaned_data["file"]
+    if file:
+        return app_requests.request_restore_of(actor_of(request), name, file, form.ports)
+    return app_requests.request_restore(actor_of(request), name, form.ports, **form.source)
+
+
+def _get(request: Request, name: str) -> Installation:
+    require(request, "operate")
+    return installations.get(name)
+
+
+def _data(request: Request) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
+
+
+def _ask(work: Callable[[], Job]) -> tuple[Job | None, SpocError | None]:
+    """Return the job, or what is in its way."""
+    try:
+        return work(), None
+    except SpocError as error:
+        return None, error
+
+
+def _queued(request: Request, job: Job) -> HttpResponse:
+    """The job's page, also for who asked in a dialog: it says what comes of it."""
+    return HttpResponseClientRedirect(job.get_absolute_url()) if request.htmx else redirect(job)
+
+
+def _dialog(request: Request, row: Installation, what: str, more: dict[str, Any]) -> HttpResponse:
+    context = {"section": "apps", "installation": row, "what": what, "body": f"installations/_{what}.html", **more}
+    form, error = more.get("form"), more.get("error")
+    status = error.status if error else 422 if form is not None and form.errors else 200
+    return render(request, context["body"] if request.htmx else "installations/dialog.html", context, status=status)
+
+
+def _changes(row: Installation, form: UpdateForm) -> list[tuple[str, bool, list[Change]]]:
+    """Return what changes in each container: its name, whether it is new, and the fields."""
+    try:
+        found = app_requests.update_of(row, form.given)
+    except SpocError as error:
+        if form.act[0] != UPDATE:
+            form.refuse(error)
+        return []
+    return [
+        (change.container, change.before is None, differences.between(change.before or {}, change.after or {}))
+        for change in found.changes
+    ]
+
+
+def _backups() -> QuerySet[Backup]:
+    return Backup.objects.filter(host__name=hosts.current_name())
+
+
+def _free_name(row: Backup) -> str:
+    return "" if installations.rows().filter(name=row.installation).exists() else row.installation
+
+
+def _ports(row: Backup | None, data: QueryDict) -> list[tuple[str, str, str]]:
+    """Return the questions for ports of the app that a backup is of: another one may have been given away meanwhile."""
+    try:
+        app: App | None = apps.find(row.app) if row else None
+    except SpocError:
+        app = None
+    questions = app.manifest.questions if app else ()
+    return [
+        (question.name, question.label, data.get(f"answers.{question.name}", ""))
+        for question in questions
+        if question.type == QuestionType.PORT
+    ]

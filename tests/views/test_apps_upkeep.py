@@ -1,0 +1,184 @@
+"""What is done to an installation from its page: update, way back, backup, schedule, restore, uninstall."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from containers.choices import InstallationState, MountKind
+from containers.models import Backup, Installation, InstallationVersion, Job
+from containers.services import hosts, installations
+from tests.support import rows
+from tests.support.apps import MANIFEST, installed, write
+from tests.support.html import Element, parse
+from tests.views.conftest import HTMX
+
+pytestmark = pytest.mark.django_db
+
+NEWER = (
+    MANIFEST.replace('version = "1.0"', 'version = "2.0"\nchanges = "Quicker."', 1)
+    .replace("[images.web]", '[[questions]]\nname = "colour"\ntype = "text"\nlabel = "Colour"\n\n[images.web]', 1)
+    .replace('env = { TEXT = "{{ text }}" }', 'env = { TEXT = "{{ text }}", COLOUR = "{{ colour }}" }')
+)
+
+
+@pytest.fixture(autouse=True)
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(settings, "CATALOG_DIRS", [tmp_path])
+    write(tmp_path)
+    rows.layer()
+    return tmp_path
+
+
+@pytest.fixture
+def row() -> Installation:
+    return installed()
+
+
+def main(response: Any) -> Element:
+    return parse(response).one("main")
+
+
+def job(operation: str) -> Job:
+    return Job.objects.get(operation=operation)
+
+
+def backup(name: str = "blog") -> Backup:
+    values = {"installation": name, "app": "note", "version": "1.0", "file_name": f"{name}-1.tar", "size_bytes": 2048}
+    return Backup.objects.create(host=hosts.current(), **values)
+
+
+def test_the_page_offers_what_can_be_done_and_nothing_while_something_is(client: Client, row: Installation) -> None:
+    def addresses() -> set[str]:
+        found = {link["href"] for link in main(client.get("/installations/blog/")).all("a", href=True)}
+        return {address.removeprefix("/installations/blog/") for address in found if re.match("/installations/blog/.", address)}
+
+    assert addresses() == {"update/", "backup/", "uninstall/"}
+    InstallationVersion.objects.create(installation=row, version="0.9")
+    assert addresses() == {"update/", "back/", "backup/", "uninstall/"}
+    Installation.objects.update(state=InstallationState.UPDATING)
+    assert addresses() == set()
+
+
+def test_an_update_shows_versions_changes_and_new_questions(client: Client, catalog: Path, row: Installation) -> None:
+    write(catalog, NEWER)
+    page = main(client.get("/installations/blog/update/"))
+    assert page.one("h1").text == "Update blog from 1.0 to 2.0"
+    assert "Quicker." in page.text
+    new = [one["data-question"] for one in page.all("div", data_question=True) if "New question" in one.text]
+    assert new == ["colour"]
+    refused = client.post("/installations/blog/update/", {"act": "update", "answers.text": "hi", "answers.port": "30000"})
+    assert refused.status_code == 422
+    assert "is required" in parse(refused).one("div", data_question="colour").text
+    looked = client.post(
+        "/installations/blog/update/", {"act": "check", "answers.text": "hi", "answers.port": "30000", "answers.colour": "red"}
+    )
+    assert "env.COLOUR" in main(looked).text
+    assert not Job.objects.filter(operation="app-update").exists()
+    sent = client.post(
+        "/installations/blog/update/", {"act": "update", "answers.text": "hi", "answers.port": "30000", "answers.colour": "red"}
+    )
+    assert sent["Location"] == f"/jobs/{job('app-update').pk}/"
+    fresh = Installation.objects.get()
+    assert fresh.next_answers["colour"] == "red"
+    assert installations.opened({}, fresh.next_secrets) == {"password": "hush-hush"}
+    again = client.post("/installations/blog/update/", {"act": "update", "answers.text": "hi", "answers.colour": "red"})
+    assert (again.status_code, Job.objects.filter(operation="app-update").count()) == (422, 1)
+
+
+def test_answers_are_changed_without_another_version(client: Client, row: Installation) -> None:
+    page = main(client.get("/installations/blog/update/"))
+    assert page.one("h1").text == "Change the answers of blog"
+    assert page.one("input", id="answer-port")["value"] == "30000"
+    assert b"hush-hush" not in client.get("/installations/blog/update/").content
+
+
+def test_a_way_back_says_what_is_lost_and_asks(client: Client, row: Installation) -> None:
+    assert "no version to go back to" in main(client.get("/installations/blog/back/")).text
+    assert client.post("/installations/blog/back/").status_code == 409
+    InstallationVersion.objects.create(installation=row, version="0.9", copies={"blog-data": "blog-data.copy"})
+    page = main(client.get("/installations/blog/back/"))
+    assert "what was written since then is lost" in page.text
+    assert client.post("/installations/blog/back/").status_code == 302
+    assert job("app-back").targets == ["blog"]
+
+
+def test_a_backup_by_hand_and_by_itself(client: Client, row: Installation) -> None:
+    dialog = client.get("/installations/blog/backup/", headers=HTMX)
+    assert parse(dialog).one("h1")["id"] == "dialog-title"
+    sent = client.post("/installations/blog/backup/", {"how": "freeze"}, headers=HTMX)
+    assert sent["HX-Redirect"] == f"/jobs/{job('app-backup').pk}/"
+    assert job("app-backup").inputs["freeze"] is True
+    assert client.post("/installations/blog/backup/", {"how": "stop"}).status_code == 409
+    assert client.post("/installations/blog/backup/", {"how": "odd"}).status_code == 422
+    client.post("/installations/blog/schedule/", {"every_h": "24", "kept": "3"})
+    client.post("/installations/blog/schedule/", {"every_h": "-1", "kept": "3"})
+    fresh = Installation.objects.get()
+    assert (fresh.backup_every_h, fresh.backups_kept) == (24, 3)
+
+
+def test_uninstalling_keeps_every_volume_that_is_not_ticked(client: Client, row: Installation) -> None:
+    rows.volume("blog-data", size_bytes=5 << 20, kind=MountKind.DIRECTORY)
+    page = main(client.get("/installations/blog/uninstall/"))
+    assert "5 MiB" in page.text
+    box = page.one("input", name="volumes")
+    assert (box["value"], "checked" in box.attrs) == ("blog-data", False)
+    for wrong in ({"confirm": "Blog"}, {"confirm": "blog", "volumes": "other"}, {}):
+        assert client.post("/installations/blog/uninstall/", wrong).status_code == 422
+    assert not Job.objects.filter(operation="app-uninstall").exists()
+    client.post("/installations/blog/uninstall/", {"confirm": "blog"})
+    assert job("app-uninstall").inputs.get("volumes", []) == []
+    again = client.post("/installations/blog/uninstall/", {"confirm": "blog", "volumes": "blog-data"})
+    assert again.status_code == 409
+
+
+def test_a_backup_becomes_an_installation_under_a_free_name(client: Client) -> None:
+    backup()
+    listed = main(client.get("/installations/"))
+    assert "/restore/?backup=blog-1.tar" in [link["href"] for link in listed.all("a", href=True)]
+    page = main(client.get("/restore/", {"backup": "blog-1.tar"}))
+    assert page.one("input", name="name")["value"] == "blog"
+    assert page.one("input", name="answers.port")["value"] == ""
+    client.post("/restore/?backup=blog-1.tar", {"backup": "blog-1.tar", "name": "blog", "answers.port": "30500"})
+    found = job("app-restore")
+    assert (found.targets, found.inputs) == (["blog"], {"backup": "blog-1.tar", "answers": {"port": "30500"}})
+
+
+def test_what_cannot_be_restored_is_refused_at_its_field(
+    client: Client, row: Installation, settings: Any, tmp_path: Path
+) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    backup()
+    assert (
+        "there is an installation blog already" in main(client.post("/restore/", {"backup": "blog-1.tar", "name": "blog"})).text
+    )
+    for wrong in (
+        {"name": "new"},
+        {"name": "new", "backup": "other.tar"},
+        {"name": "../x", "backup": "blog-1.tar"},
+        {"name": "new", "backup": "blog-1.tar", "path": "/tmp/x.tar"},
+        {"name": "new", "path": "x\n"},
+    ):
+        assert client.post("/restore/", wrong).status_code == 422
+    assert not Job.objects.filter(operation="app-restore").exists()
+
+
+def test_a_backup_that_is_sent_is_kept_for_the_job(client: Client, settings: Any, tmp_path: Path) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = settings.MEDIA_ROOT = str(tmp_path)
+    sent = client.post("/restore/", {"name": "new", "file": SimpleUploadedFile("x.tar", b"tar")})
+    assert sent.status_code == 302
+    assert "upload" in job("app-restore").inputs
+
+
+def test_an_app_that_left_the_catalogue_can_still_be_removed(client: Client, catalog: Path, row: Installation) -> None:
+    for file in (catalog / "note").iterdir():
+        file.unlink()
+    (catalog / "note").rmdir()
+    assert client.get("/installations/blog/update/").status_code == 404
+    assert client.post("/installations/blog/uninstall/", {"confirm": "blog"}).status_code == 302

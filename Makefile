@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench manage migration lock uninstall
+.PHONY: help run setup test check format bench screenshots manage migration lock uninstall
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): ##* *\(.*\)$$/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -24,6 +24,9 @@ format: ## Let the formatters rewrite the files in this clone
 
 bench: ## Measure, and print the table of docs/benchmarks.md
 	@bash bin/in-env --for bench --in-app python -m bench $(ARGS)
+
+screenshots: ## Take the pictures of the documentation anew
+	@bash bin/in-env --for test --in-app python -m tests.screenshots "$(CURDIR)/docs/screenshots"
 
 manage: ## Run a management command: make manage ARGS="createtoken admin"
 	@bash bin/in-env python -m manage $(ARGS)

@@ -43,6 +43,11 @@ class Identity:
     uid: str | None = None
     gid: str | None = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether these are two numbers: a name, and the group of a user, are looked up in the image."""
+        return bool(self.uid and self.gid) and f"{self.uid}{self.gid}".isdecimal()
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildStep:
@@ -171,9 +176,14 @@ class _State:
                 self._add(_copy(instruction, self.cwd, files))
 
     def _become(self, identity: Identity) -> None:
-        self.identity = self.named = identity
+        self.identity = identity
         for key in ("uid", "gid"):
             self.values.pop(key, None)
+        if identity.is_known:
+            self.named = None
+            self.values |= {"uid": identity.uid, "gid": identity.gid}
+        else:
+            self.named = identity
 
     def _add(self, step: BuildStep) -> None:
         self.steps.append(step)

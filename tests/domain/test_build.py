@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from containers.domain import build, names
+from containers.domain import build, names, recipe
 from containers.domain.image import Defaults
 
 
@@ -34,3 +34,20 @@ def test_of_images_on_one_another_the_upper_counts() -> None:
     }
     assert build.merged(below, Defaults(uid="7")).export()["uid"] == "7"
     assert "gid" not in build.merged(below, Defaults(uid="7")).export()
+
+
+@pytest.mark.parametrize(
+    ("user", "ids", "is_looked_up"),
+    [
+        ("33:33", {"uid": "33", "gid": "33"}, False),
+        ("0:0", {"uid": "0", "gid": "0"}, False),
+        # Which group a user has, and which number a name, only the image knows.
+        ("33", {}, True),
+        ("www-data", {}, True),
+        ("33:www-data", {}, True),
+    ],
+)
+def test_two_numbers_are_known_before_the_image_is_there(user: str, ids: dict[str, str], is_looked_up: bool) -> None:
+    made = build.build(recipe.parse(f"FROM base\nUSER {user}\nCMD /a\n"), Defaults(uid="5", gid="6"), {})
+    assert made.defaults.export() == {"cmd": "/a", **ids}
+    assert (made.identity is not None) is is_looked_up

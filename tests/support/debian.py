@@ -6,7 +6,8 @@ import fcntl
 import subprocess
 from pathlib import Path
 
-SUITE = "bookworm"
+# What the apps of the catalogue stand on.
+SUITE = "trixie"
 CACHE = Path("/var/cache/spocweb/debian")
 
 

@@ -15,7 +15,7 @@ from containers.api.auth import EXECUTE, IMAGES, SEE, VIEW, ApiRequest, actor_of
 from containers.api.paging import Paged, next_page
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
-from containers.domain.tree import Counts, Entry, Summary
+from containers.domain.tree import Counts, Entry, Preview, Summary
 from containers.errors import NotFound
 from containers.services import files, hosts, sight, volumes
 from containers.services.bodies import left_to_the_loop
@@ -62,10 +62,22 @@ class FilesOut(Schema):
     complete: bool
 
 
+@router.get("/layers/{name}/summary/", auth=VIEW, response={200: Summary, **LOOK_ERRORS})
+def show_layer(request: ApiRequest, name: str) -> HttpResponse:
+    """Return how large a layer is, and how many files it adds, changes and removes."""
+    return _as_json(files.summary(actor_of(request), hosts.get_layer(name)))
+
+
 @router.get("/layers/{name}/files/", auth=VIEW, response={200: FilesOut, **LOOK_ERRORS})
 def list_layer_files(request: ApiRequest, name: str, where: Query[Where]) -> dict[str, Any]:
     """List one directory of a layer; `change` is what it does to the layers below it in an image or container."""
     return _listing(request, hosts.get_layer(name), where)
+
+
+@router.get("/layers/{name}/preview/", auth=IMAGES, response={200: Preview, **LOOK_ERRORS})
+def preview_layer_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponse:
+    """Return the beginning of one plain file of a layer as text; `text` is null where it is none."""
+    return _as_json(files.preview(actor_of(request), hosts.get_layer(name), where.path))
 
 
 @router.get("/layers/{name}/file/", auth=IMAGES, response=LOOK_ERRORS, openapi_extra=BYTES)
@@ -77,14 +89,19 @@ def download_layer_file(request: ApiRequest, name: str, where: Query[FilePath]) 
 @router.get("/containers/{name}/ephemeral/", auth=SEE, response={200: Summary, **LOOK_ERRORS})
 def show_ephemeral(request: ApiRequest, name: str) -> HttpResponse:
     """Return how much a container has written since it was started or mounted, and how many files it has changed."""
-    text = files.summary(actor_of(request), sight.container(name)).model_dump_json()
-    return HttpResponse(text, content_type="application/json")
+    return _as_json(files.summary(actor_of(request), sight.container(name)))
 
 
 @router.get("/containers/{name}/ephemeral/files/", auth=SEE, response={200: FilesOut, **LOOK_ERRORS})
 def list_ephemeral_files(request: ApiRequest, name: str, where: Query[Where]) -> dict[str, Any]:
     """List one directory of what a container has written: added, changed, removed."""
     return _listing(request, sight.container(name), where)
+
+
+@router.get("/containers/{name}/ephemeral/preview/", auth=EXECUTE, response={200: Preview, **LOOK_ERRORS})
+def preview_ephemeral_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponse:
+    """Return the beginning of one plain file of what a container has written as text; `text` is null where it is none."""
+    return _as_json(files.preview(actor_of(request), sight.container(name), where.path))
 
 
 @router.get("/containers/{name}/ephemeral/file/", auth=EXECUTE, response=LOOK_ERRORS, openapi_extra=BYTES)
@@ -99,10 +116,20 @@ def list_volume_files(request: ApiRequest, name: str, where: Query[Where]) -> di
     return _listing(request, volumes.get(name), where)
 
 
+@router.get("/volumes/{name}/preview/", auth=EXECUTE, response={200: Preview, **LOOK_ERRORS})
+def preview_volume_file(request: ApiRequest, name: str, where: Query[VolumePath]) -> HttpResponse:
+    """Return the beginning of one plain file of a volume as text; `text` is null where it is none."""
+    return _as_json(files.preview(actor_of(request), volumes.get(name), where.path))
+
+
 @router.get("/volumes/{name}/file/", auth=EXECUTE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_volume_file(request: ApiRequest, name: str, where: Query[VolumePath]) -> HttpResponseBase:
     """Download one plain file of a volume, or without a path a volume that is a file. No link is followed."""
     return _send(request, files.download(actor_of(request), volumes.get(name), where.path))
+
+
+def _as_json(found: Summary | Preview) -> HttpResponse:
+    return HttpResponse(found.model_dump_json(), content_type="application/json")
 
 
 def _listing(request: ApiRequest, subject: Subject, where: Where) -> dict[str, Any]:

@@ -101,9 +101,12 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("POST", "/clean-up/"),
         ("GET", "/layers/{name}/files/"),
         ("GET", "/layers/{name}/file/"),
+        ("GET", "/layers/{name}/preview/"),
+        ("GET", "/layers/{name}/summary/"),
         ("GET", "/containers/{name}/ephemeral/"),
         ("GET", "/containers/{name}/ephemeral/files/"),
         ("GET", "/containers/{name}/ephemeral/file/"),
+        ("GET", "/containers/{name}/ephemeral/preview/"),
         ("GET", "/recipes/"),
         ("POST", "/recipes/"),
         ("GET", "/recipes/{name}/"),
@@ -149,6 +152,7 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("DELETE", "/volumes/{name}/"),
         ("GET", "/volumes/{name}/files/"),
         ("GET", "/volumes/{name}/file/"),
+        ("GET", "/volumes/{name}/preview/"),
     }
 
 
@@ -184,9 +188,11 @@ def test_the_viewer_may_look(viewer: User, method: str, path: str) -> None:
     before = counts()
     more = "&path=salt" if "/recipes/" in path else ""
     response = Api(viewer)(method, f"{concrete(path)}?operation=start&container=web{more}", None if method == "GET" else {})
-    if ("/file" in path and not more) or "/ephemeral" in path:
+    if path.endswith(("/file/", "/preview/")) and not more:
+        assert response.status_code == 403
+    elif ("/files" in path and not more) or "/ephemeral" in path or path.endswith("/summary/"):
         # Nothing of it is on the host: see test_files.py.
-        assert response.status_code == (403 if path.endswith("/file/") else 404)
+        assert response.status_code == 404
     else:
         # What is in an image is no more for everybody's eyes than what is in a layer.
         assert response.status_code == (200 if method == "GET" and not path.startswith("/exports/") else 403)

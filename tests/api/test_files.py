@@ -121,6 +121,20 @@ def test_the_viewer_sees_names_and_no_contents(viewer: User, place: str) -> None
     api = Api(viewer)
     assert api.get(f"/{place}/files/").json()["count"] == 3
     assert api.get(f"/{place}/file/?path=etc/passwd").status_code == 403
+    assert api.get(f"/{place}/preview/?path=etc/passwd").status_code == 403
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_text_is_shown_from_its_beginning(api: Api, tree: Path, place: str) -> None:
+    body = api.get(f"/{place}/preview/?path=etc/passwd").json()
+    assert (body["entry"]["name"], body["size"], body["text"], body["complete"]) == ("passwd", 4, "root", True)
+    (tree / place / "etc/passwd").write_bytes(b"\0\1\2")
+    assert api.get(f"/{place}/preview/?path=etc/passwd").json()["text"] is None
+    assert api.get(f"/{place}/preview/?path=link").status_code == 422
+
+
+def test_a_layer_is_summed_up(api: Api) -> None:
+    assert api.get("/layers/base/summary/").json()["counts"] == {"added": 3, "changed": 0, "removed": 0, "complete": True}
 
 
 def test_what_a_container_wrote_is_summed_up(api: Api, tree: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path, register_converter
 
 from containers.choices import CONTAINER_OPERATIONS, Operation
 from containers.views import (
     account,
+    accounts,
     apps,
     audit,
     cleanup,
@@ -36,6 +36,7 @@ from containers.views import (
     rights,
     search,
     shell,
+    signing,
     styleguide,
     terminals,
     transfer,
@@ -97,8 +98,8 @@ register_converter(OperationConverter, "operation")
 register_converter(NumberConverter, "number")
 
 account_urls: Final = [
-    path("sign-in/", LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True), name="sign-in"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("sign-in/", signing.SignInView.as_view(), name="sign-in"),
+    path("sign-out/", signing.SignOutView.as_view(), name="sign-out"),
     path("theme/", account.theme, name="theme"),
     path("columns/", account.columns, name="columns"),
 ]
@@ -224,6 +225,7 @@ urlpatterns = [
     path("notifications/read/", notifications.mark_read, name="notifications-read"),
     path("notifications/<number:number>/", notifications.toast, name="notification"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("rights/", accounts.rights_table, name="rights"),
     path("operations/", rights.operations, name="operations"),
     *account_urls,
     *container_urls,

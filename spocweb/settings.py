@@ -172,6 +172,10 @@ CSRF_COOKIE_NAME = "spocweb_csrf"
 CSRF_COOKIE_HTTPONLY = True
 # Behind TLS only: a browser would never send a secure cookie over plain http://127.0.0.1.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("SPOCWEB_SECURE_COOKIES", default=False)
+if SESSION_COOKIE_SECURE:
+    # The proxy that ends TLS says so; browsers that came by TLS once come by nothing else for a year.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
 
 # Headers
 

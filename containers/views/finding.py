@@ -61,6 +61,7 @@ _PAGES: Final[tuple[tuple[str | Promise, str, str, str | Promise, bool], ...]] =
     (gettext_lazy("Images"), "image-list", "copy", gettext_lazy("list"), False),
     (gettext_lazy("Layers"), "layer-list", "layers", gettext_lazy("list"), False),
     (gettext_lazy("Add a layer"), "layer-add", "plus", gettext_lazy("import archive oci registry pull debian base system"), True),
+    (gettext_lazy("Who may do what"), "rights", "user", gettext_lazy("rights roles accounts users permissions"), False),
     (gettext_lazy("Audit trail"), "audit-list", "history", gettext_lazy("events who did what log"), False),
     (gettext_lazy("What root can do"), "operations", "shield", gettext_lazy("operations rights worker"), False),
 )
@@ -79,18 +80,19 @@ _ICONS: Final = {
 }
 
 
-def find(typed: str, *, may_operate: bool, may_audit: bool = False) -> list[Group]:
+def find(typed: str, *, may_operate: bool, may_audit: bool = False, may_administer: bool = False) -> list[Group]:
     """Return what `typed` may mean, the likeliest group first; empty groups are left out. At most nine queries."""
+    closed = {name for name, is_open in (("audit-list", may_audit), ("rights", may_administer)) if not is_open}
     words = " ".join(typed.replace("\0", "").split())[:MAX_TYPED]
     if not words:
-        return [Group(_("Pages"), list(_pages("", may_operate=may_operate, may_audit=may_audit)))]
+        return [Group(_("Pages"), list(_pages("", may_operate=may_operate, closed=closed)))]
     verbs = _verbs(words) if may_operate else []
     groups = [
         Group(_("Actions"), list(_actions(verbs, words.partition(" ")[2]))),
         Group(_("Jobs"), list(_jobs(words))),
         Group(_("Containers"), list(_containers(words))),
         *([] if sight.current().scopes is not None else _of_host(words)),
-        Group(_("Pages"), list(_pages(words, may_operate=may_operate, may_audit=may_audit))),
+        Group(_("Pages"), list(_pages(words, may_operate=may_operate, closed=closed))),
     ]
     return [group for group in groups if group.items]
 
@@ -186,11 +188,11 @@ def _volumes(words: str) -> Iterator[Found]:
         yield Found(volume, url, note=note, icon="volume")
 
 
-def _pages(words: str, *, may_operate: bool, may_audit: bool) -> Iterator[Found]:
+def _pages(words: str, *, may_operate: bool, closed: set[str]) -> Iterator[Found]:
     wanted = words.lower().split()
     for title, name, icon, more, is_for_operators in _PAGES:
         known = f"{title} {more}".lower().split()
-        may_open = (may_operate or not is_for_operators) and (may_audit or name != "audit-list")
+        may_open = (may_operate or not is_for_operators) and name not in closed
         if may_open and _begin(wanted, known):
             yield Found(str(title), reverse(name), icon=icon)
 

@@ -18,7 +18,8 @@ def search(request: Request) -> HttpResponse:
     require_somewhere(request, "view")
     typed = request.GET.get("q", "")[:MAX_TYPED]
     may_operate, may_audit = access.may_somewhere(request.user, "operate"), access.may(request.user, "audit")
-    groups = find(typed, may_operate=may_operate, may_audit=may_audit)
+    may_administer = access.may(request.user, "users")
+    groups = find(typed, may_operate=may_operate, may_audit=may_audit, may_administer=may_administer)
     context = {"section": "search", "typed": typed, "groups": groups, "count": sum(len(group.items) for group in groups)}
     return render(request, _template(request), context)
 

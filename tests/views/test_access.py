@@ -96,7 +96,7 @@ POST_ONLY = {
     "container-drift-adopt",
     "container-drift-ignore",
 }
-FOR_ADMINISTRATORS = {"styleguide", "audit-list", "audit-detail"}
+FOR_ADMINISTRATORS = {"styleguide", "rights", "audit-list", "audit-detail"}
 # For those who may open terminals: see test_terminals.py.
 APART = {"container-terminal"}
 # What everybody who may look does for himself alone.

@@ -16,6 +16,7 @@ from containers.services import operations
 from containers.views.rights import MEANINGS
 from tests.support import rows
 from tests.support.html import parse
+from tests.views.conftest import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +48,10 @@ def test_more_jobs_need_no_more_queries(client: Client, operator: User, django_a
         operations.request(rows.actor(operator), operation, ["web"])
     with django_assert_max_num_queries(len(few)):
         table(client)
+
+
+def test_the_page_says_who_may_what_and_why(admin: User, stranger: User) -> None:
+    rows.limited("limited", "shop-*", "operate")
+    text = parse(signed_in(admin).get("/rights/")).one("table").text
+    for words in ("superuser", "granted in person", "shop-*", "nothing: no role and no right was given"):
+        assert words in text

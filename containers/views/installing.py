@@ -25,7 +25,7 @@ INSTALL: Final = "install"
 @require_http_methods(["GET", "POST"])
 @login_required
 def install(request: Request, name: str) -> HttpResponse:
-    require(request, "operate")
+    require(request, "install")
     app = apps.find(name)
     form = InstallForm(app, actor_of(request), request.POST if request.method == "POST" else None)
     if form.act[0] == PLAN:
@@ -39,7 +39,7 @@ def install(request: Request, name: str) -> HttpResponse:
 @login_required
 def preview(request: Request, name: str) -> HttpResponse:
     """What stands beside the form, as it would be now."""
-    require(request, "operate")
+    require(request, "install")
     app = apps.find(name)
     page = InstallPage(app, InstallForm(app, actor_of(request), request.POST))
     return render(request, "apps/_install_side.html", {"page": page})

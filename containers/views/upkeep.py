@@ -117,7 +117,7 @@ def uninstall(request: Request, name: str) -> HttpResponse:
 @login_required
 def restore(request: Request) -> HttpResponse:
     """A backup becomes an installation again, under its own name or another."""
-    require(request, "operate")
+    require(request, "install")
     known = _backups()
     chosen = known.filter(file_name=request.GET.get("backup", "")).first()
     initial = {"backup": chosen.file_name, "name": _free_name(chosen)} if chosen else {}
@@ -140,7 +140,7 @@ def _restore(request: Request, form: RestoreForm) -> Job:
 
 
 def _get(request: Request, name: str) -> Installation:
-    require(request, "operate")
+    require(request, "install")
     return installations.get(name)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import changes, images, levels, lists, machine, memory, starts, terminals, trail
+from bench import browsing, changes, images, levels, lists, machine, memory, starts, terminals, trail
 from bench.panel import Panel, running_panel
 from bench.report import Report, markdown
 
@@ -42,6 +42,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "trail": lambda panel, much: trail.measure(events=much.events),
     "memory": lambda panel, much: memory.measure(panel),
     "lists": lambda panel, much: lists.measure(panel, requests=much.requests, seconds=much.seconds),
+    # Of the thousand that `lists` has made.
+    "browsing": lambda panel, much: browsing.measure(panel, loads=much.cycles, seconds=4 * much.seconds),
 }
 
 

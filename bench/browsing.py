@@ -1,0 +1,108 @@
+"""Figures of browsers: the list of a thousand until it can be used, and two hundred that only listen."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, sync_playwright
+
+from bench.client import SESSION
+from bench.lists import CONTAINERS, PAGE
+from bench.panel import Panel
+from bench.report import Figure, Report
+from bench.samples import shown_ms
+from tests.browser.conftest import ARGUMENTS
+from tests.support.netns import NetworkNamespace
+
+STREAMS = 200
+LIMIT_MS, LIMIT_SHARE, LIMIT_MB = 500, 2, 100
+TICKS_S = 100
+
+
+def measure(panel: Panel, *, loads: int, seconds: int) -> Report:
+    """Open the list in Chromium, whose cache is warm, then listen to events from many connections while nothing happens."""
+    times = _loads(panel, loads)
+    name = f"list page with {CONTAINERS:,} containers, in Chromium: time to interactive"
+    interactive = Figure(name, f"{shown_ms(times)}, {loads} loads", median(times) * 1000, LIMIT_MS, "ms")
+    share, more = asyncio.run(_listen(panel, seconds))
+    figures = [
+        interactive,
+        Figure(f"{STREAMS} event streams, nothing happens: share of one core", f"over {seconds} s", share, LIMIT_SHARE, "%"),
+        Figure(f"{STREAMS} event streams: more memory of the web process", "", more, LIMIT_MB, "MB"),
+    ]
+    return Report(figures)
+
+
+def _loads(panel: Panel, loads: int) -> list[float]:
+    with NetworkNamespace() as network, sync_playwright() as playwright, tempfile.TemporaryDirectory() as directory:
+        network.relay(panel.port)
+        program = network.wrapper("/usr/bin/chromium", Path(directory))
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        context = browser.new_context(base_url=panel.url, viewport={"width": 1440, "height": 1000})
+        context.add_cookies([{"name": SESSION, "value": panel.session, "url": panel.url}])
+        times = [_load(context) for _ in range(loads + 1)]
+        browser.close()
+    # The first fills the cache.
+    return times[1:]
+
+
+def _load(context: BrowserContext) -> float:
+    """Return how long after the navigation began all scripts had run and the page answered a click."""
+    page = context.new_page()
+    page.goto(PAGE)
+    ready = float(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
+    page.locator("#rows tr").last.wait_for()
+    page.close()
+    return ready / 1000
+
+
+async def _listen(panel: Panel, seconds: int) -> tuple[float, float]:
+    """Return the share of a core in percent, and the megabytes, that so many listeners take."""
+    pids = panel.pids("gunicorn")
+    before = _memory_mb(pids)
+    readers = [asyncio.create_task(_stream(panel)) for _ in range(STREAMS)]
+    await asyncio.sleep(3)
+    since, used = time.monotonic(), _processor_s(pids)
+    await asyncio.sleep(seconds)
+    share = 100 * (_processor_s(pids) - used) / (time.monotonic() - since)
+    more = _memory_mb(pids) - before
+    if ended := [reader for reader in readers if reader.done()]:
+        raise RuntimeError(f"{len(ended)} of {STREAMS} streams ended: {ended[0].exception()!r}")
+    for reader in readers:
+        reader.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+    return share, more
+
+
+async def _stream(panel: Panel) -> None:
+    address = urlsplit(panel.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"GET /api/v1/events/ HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: {SESSION}={panel.session}\r\n\r\n".encode())
+    try:
+        if b" 200 " not in (status := await reader.readline()):
+            raise RuntimeError(f"the stream was answered with {status!r}")
+        while await reader.read(65_536):
+            pass
+    finally:
+        writer.close()
+
+
+def _processor_s(pids: list[int]) -> float:
+    """Return what these processes have used, in seconds: user and system time of proc(5)'s stat."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS_S
+
+
+def _memory_mb(pids: list[int]) -> float:
+    """Return the proportional set sizes of these processes together."""
+    found = [re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE) for pid in pids]
+    return sum(int(match[1]) for match in found if match) * 1024 / 1e6

@@ -89,14 +89,20 @@ def redeem(text: str, *, user_id: int, kind: str, subject: str) -> Order:
     Of several who redeem it at the same time one succeeds. Raises Forbidden for what is no ticket (any more) or is for
     something else, and all that `issue` raises: what was so then may not be any more.
     """
-    now = timezone.now()
     ticket = Ticket.objects.select_related("user").filter(digest=_digest(text)).first()
-    if ticket is None or Ticket.objects.filter(pk=ticket.pk, used_at=None, expires_at__gt=now).update(used_at=now) != 1:
-        raise Forbidden(REFUSED)
-    if (ticket.user_id, ticket.kind, ticket.subject) != (user_id, kind, subject):
+    if ticket is None or not _use_up(ticket) or not _is_for(ticket, user_id, kind, subject):
         raise Forbidden(REFUSED)
     actor = Actor(ticket.user, Via(ticket.via) if ticket.via in Via else Via.WEB, ticket.remote_address)
     return _check(actor, kind, subject, ticket.arguments)
+
+
+def _use_up(ticket: Ticket) -> bool:
+    now = timezone.now()
+    return Ticket.objects.filter(pk=ticket.pk, used_at=None, expires_at__gt=now).update(used_at=now) == 1
+
+
+def _is_for(ticket: Ticket, user_id: int, kind: str, subject: str) -> bool:
+    return (ticket.user_id, ticket.kind, ticket.subject) == (user_id, kind, subject)
 
 
 def sweep() -> int:

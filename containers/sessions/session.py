@@ -7,8 +7,10 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from containers.errors import HostError, Malformed, SpocError
-from containers.services import tickets
+from containers.choices import EventKind, Via
+from containers.errors import Forbidden, HostError, Malformed, SpocError
+from containers.services import audit, tickets
+from containers.services.actor import Actor
 from containers.services.tickets import Order
 from containers.sessions.connection import GREETING_TIMEOUT_S, Connection, Gone
 from containers.sessions.handlers import HANDLERS
@@ -42,5 +44,15 @@ def _run(connection: Connection) -> None:
 def _redeem(greeting: dict[str, Any]) -> Order:
     match greeting:
         case {"ticket": str(text), "user": int(user_id), "kind": str(kind), "subject": str(subject), **more} if not more:
-            return tickets.redeem(text, user_id=user_id, kind=kind, subject=subject)
+            try:
+                return tickets.redeem(text, user_id=user_id, kind=kind, subject=subject)
+            except Forbidden as error:
+                _record_refusal(error, user_id, kind, subject)
+                raise
     raise Malformed("A ticket was expected, and what it is for")
+
+
+def _record_refusal(error: Forbidden, user_id: int, kind: str, subject: str) -> None:
+    """Keep a record of a session that was not opened; never of the ticket's text."""
+    about = {"session": kind[:40], "user": user_id, "reason": error.brief}
+    audit.record(Actor(None, Via.SYSTEM), EventKind.TICKET_REFUSE, subject, about)

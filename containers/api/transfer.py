@@ -52,4 +52,5 @@ def import_containers(request: ApiRequest, payload: Body[AnyDocument]) -> HttpRe
 @router.get("/export/", auth=SEE, response={200: AnyDocument, **ERRORS})
 def export_containers(request: ApiRequest) -> dict[str, Any]:
     """Return all containers as a document that `import` takes."""
+    transfer.take(actor_of(request))
     return transfer.export()

@@ -14,9 +14,12 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from containers.choices import EventKind
 from containers.domain.secrecy import Masker, values_of
 from containers.domain.text import shown
 from containers.models import Command, Container, EnvironmentVariable, Host, Job, Line, Revision, Step
+from containers.services import audit
+from containers.services.actor import Actor
 
 CHUNK: Final = 2_000
 _NEVER: Final = "-"
@@ -27,6 +30,11 @@ def lines(job: Job) -> Iterator[str]:
     yield from _ended(_head(job))
     yield from _ended(_steps(job))
     yield from _ended(["", *job.error.splitlines()] if job.error else [])
+
+
+def take(actor: Actor, job: Job) -> None:
+    """Record that a support file leaves the panel."""
+    audit.record(actor, EventKind.JOB_EXPORT, f"job {job.pk}", {}, job)
 
 
 def support(job: Job) -> Iterator[str]:

@@ -12,13 +12,14 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 
+from containers.choices import EventKind
 from containers.domain.definition import Definition
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import FieldError, InvalidRequest
 from containers.models import Container, Job
-from containers.services import access, events, sight, specs, storing
+from containers.services import access, audit, events, hosts, sight, specs, storing
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -42,6 +43,11 @@ def import_containers(actor: Actor, document: object) -> list[tuple[Container, J
         row.last_job = job
         events.publish_container(row)
     return [(row, job) for row in rows]
+
+
+def take(actor: Actor, name: str = "") -> None:
+    """Record that definitions leave the panel: those of one container, or all of the host."""
+    audit.record(actor, EventKind.DEFINITIONS_EXPORT, name or hosts.current().name, {})
 
 
 def export() -> dict[str, Any]:

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET
 
 from containers.domain.secrecy import Masker
 from containers.errors import InvalidRequest
-from containers.services import configs, sight, specs
+from containers.services import configs, sight, specs, transfer
 from containers.views import activities, charts, differences
-from containers.views.access import Request, get_container
+from containers.views.access import Request, actor_of, get_container
 from containers.views.jobs import page_of
 from containers.views.page import ContainerPage
 from containers.views.patches import Wanted
@@ -69,6 +69,7 @@ def jobs(request: Request, name: str) -> HttpResponse:
 def export(request: Request, name: str) -> HttpResponse:
     """One container as a document that the import takes."""
     container = get_container(request, name, "view")
+    transfer.take(actor_of(request), name)
     data = specs.data_of(container)
     document: dict[str, Any] = {"containers": {name: data.pop("definition")}}
     del data["name"]

@@ -70,6 +70,7 @@ def job_text(request: Request, number: int) -> StreamingHttpResponse:
 def support(request: Request, number: int) -> StreamingHttpResponse:
     """The record with facts of the host and without secrets, to be kept and passed on."""
     job = get_job(request, number, sight.jobs().select_related("host"))
+    records.take(actor_of(request), job)
     headers = {"Content-Disposition": f'attachment; filename="spocweb-job-{job.pk}.txt"'}
     return StreamingHttpResponse(records.support(job), content_type=PLAIN_TEXT, headers=headers)
 

@@ -21,6 +21,7 @@ from containers.views.access import Request, actor_of, require_somewhere
 @login_required
 def export(request: Request) -> HttpResponse:
     require_somewhere(request, "view")
+    transfer.take(actor_of(request))
     text = json.dumps(transfer.export(), indent=2, ensure_ascii=False)
     headers = {"Content-Disposition": 'attachment; filename="containers.json"'}
     return HttpResponse(f"{text}\n", content_type="application/json", headers=headers)

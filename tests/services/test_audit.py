@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 
-from containers.choices import EventKind, Via
+from containers.choices import EventKind, JobState, Via
 from containers.domain import chain
 from containers.errors import Unrecorded
-from containers.models import Container, Event, EventGap
+from containers.jobs.journal import Journal
+from containers.models import Container, Event, EventGap, Job
 from containers.services import audit
 from containers.services.actor import Actor
+from containers.services.audit_jobs import JobCheck
 from tests.support import rows
 
 SYSTEM = Actor(None, Via.SYSTEM)
@@ -141,3 +145,61 @@ def test_an_event_goes_where_a_gap_covers_it_alone(first: int, last: int, goes: 
     except DatabaseError:
         assert not goes
     assert Event.objects.filter(pk=2).exists() is not goes
+
+
+class Kept(logging.Handler):
+    """Where events are sent as well, in place of a syslog daemon."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Kept]:
+    kept, level = Kept(), audit.forward.level
+    audit.forward.addHandler(kept)
+    audit.forward.setLevel(logging.INFO)
+    yield kept
+    audit.forward.removeHandler(kept)
+    audit.forward.setLevel(level)
+
+
+@pytest.mark.django_db
+def test_events_are_sent_elsewhere_once_they_are_there(elsewhere: Kept, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        event = audit.record(SYSTEM, "demo.create", "x\r\nforged line\x1b[2J\u202e", {"é": "\n"})
+        assert elsewhere.lines == []
+    (line,) = elsewhere.lines
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line) == {**audit.contents(event), "digest": event.digest}
+
+
+@pytest.mark.django_db
+def test_a_job_that_cannot_be_recorded_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = Job.objects.create(host=rows.host(), operation="start", state=JobState.RUNNING, via="cli")
+
+    def full(event: Event) -> None:
+        raise DatabaseError("database or disk is full")
+
+    monkeypatch.setattr(audit, "_place", full)
+    with pytest.raises(Unrecorded), transaction.atomic():
+        Journal(job).end(JobState.SUCCEEDED)
+    assert Job.objects.get().state == JobState.RUNNING
+
+
+@pytest.mark.django_db
+def test_an_account_that_is_removed_while_its_job_runs_stays_on_record() -> None:
+    person = rows.user("ann", "operate_container")
+    job = Job.objects.create(host=rows.host(), operation="start", state=JobState.RUNNING, via="web", user=person, user_name="ann")
+    found = Job.objects.get()
+    key = person.pk
+    person.delete()
+    Journal(found).end(JobState.SUCCEEDED)
+    event = Event.objects.get(kind="job.end")
+    assert (event.job_id, event.user_id, event.user_name, event.data["state"]) == (job.pk, key, "ann", "succeeded")
+    assert list(JobCheck().findings()) == []

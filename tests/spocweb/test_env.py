@@ -113,3 +113,18 @@ def test_a_place_that_cannot_be_a_directory_is_one_line(tmp_path: Path, place: s
     (tmp_path / "file").write_text("")
     with pytest.raises(ImproperlyConfigured, match="Not a directory"):
         env.secret(tmp_path / place, env.secret_key)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [("", None), ("/dev/log", "/dev/log"), ("logs.example.org:514", ("logs.example.org", 514))]
+)
+def test_a_syslog_is_a_socket_or_a_host_with_a_port(monkeypatch: pytest.MonkeyPatch, value: str, read: object) -> None:
+    monkeypatch.setenv("SPOCWEB_X", value)
+    assert env.syslog("SPOCWEB_X") == read
+
+
+@pytest.mark.parametrize("value", ["logs", "logs:", ":514", "logs:0", "logs:65536", "logs:x", "a b:1"])
+def test_any_other_syslog_stops_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SPOCWEB_X", value)
+    with pytest.raises(ImproperlyConfigured, match="SPOCWEB_X"):
+        env.syslog("SPOCWEB_X")

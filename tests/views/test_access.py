@@ -171,8 +171,8 @@ def _rows() -> Iterator[None]:
 
 
 def counts() -> dict[str, int]:
-    """That somebody was refused is on record; nothing else may be."""
-    events = Event.objects.exclude(kind="permission.refuse").count()
+    """That somebody was refused, or took something out, is on record; nothing else may be."""
+    events = Event.objects.exclude(kind__in=("permission.refuse", "definitions.export", "job.export")).count()
     return {"events": events, **{model.__name__: model.objects.count() for model in (Container, Job, Layer, Revision)}}
 
 

@@ -194,3 +194,26 @@ def test_pages_go_on(client: Client) -> None:
 def test_how_long_what_is_kept_is_said(client: Client, settings: Any) -> None:
     settings.AUDIT_DAYS = 77
     assert "77 days" in parse(client.get("/audit/")).text
+
+
+@pytest.mark.parametrize("path", ["/export/", "/containers/web/export/", "/api/v1/export/"])
+def test_definitions_that_leave_the_panel_are_recorded(client: Client, path: str) -> None:
+    rows.container("web")
+    assert client.get(path).status_code == 200
+    event = Event.objects.latest("id")
+    assert (event.kind, event.user_name) == ("definitions.export", "aud")
+    assert event.subject == ("web" if "web" in path else rows.host().name)
+
+
+def test_a_support_file_is_recorded(client: Client) -> None:
+    rows.container("web")
+    job = Job.objects.latest("id")
+    b"".join(client.get(f"/jobs/{job.pk}/support/").streaming_content)
+    assert (Event.objects.latest("id").kind, Event.objects.latest("id").job_id) == ("job.export", job.pk)
+
+
+def test_one_request_has_one_number(client: Client) -> None:
+    rows.container("web")
+    response = client.get("/export/", headers={"X-Request-ID": "forged"})
+    assert Event.objects.latest("id").request_id == response.headers["X-Request-ID"]
+    assert len(response.headers["X-Request-ID"]) == 32

@@ -6,6 +6,7 @@ import json
 
 from django.core.management.base import BaseCommand
 
+from containers.management.following import root_actor
 from containers.services import transfer
 
 
@@ -13,4 +14,5 @@ class Command(BaseCommand):
     help = "Prints all containers as a JSON document that `import` takes."
 
     def handle(self, *args: object, **options: object) -> None:
+        transfer.take(root_actor())
         self.stdout.write(json.dumps(transfer.export(), indent=2, ensure_ascii=False))

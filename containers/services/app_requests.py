@@ -176,8 +176,11 @@ def set_schedule(actor: Actor, row: Installation, every_h: int, kept: int) -> No
         raise InvalidRequest.of("every_h", "must be a number of hours from 0 to 8784")
     if not 1 <= kept <= 1_000:
         raise InvalidRequest.of("kept", "must be a number from 1 to 1000")
-    Installation.objects.filter(pk=row.pk).update(backup_every_h=every_h, backups_kept=kept)
-    audit.record(actor, "setting.change", row.name, {"backup_every_h": every_h, "backups_kept": kept})
+    before = {"backup_every_h": row.backup_every_h, "backups_kept": row.backups_kept}
+    after = {"backup_every_h": every_h, "backups_kept": kept}
+    with transaction.atomic():
+        Installation.objects.filter(pk=row.pk).update(**after)
+        audit.record(actor, "setting.change", row.name, audit.changes(before, after))
 
 
 def backups_of(row: Installation) -> list[Backup]:

@@ -70,6 +70,7 @@ class World:
                 return frozenset()
 
             def run(self) -> None:
+                self.check_right(())
                 ran.append(self.inputs)
 
         return Probe
@@ -189,6 +190,11 @@ def job_of_a_stranger(world: World) -> bool:
     return world.does(world.job(user=world.stranger))
 
 
+def job_without_the_right(world: World) -> bool:
+    viewer = User.objects.filter(username="viewer").first() or rows.user("viewer", "view_container")
+    return world.does(world.job(user=viewer))
+
+
 def job_of_a_removed_account(world: World) -> bool:
     return world.does(world.job(user=None, user_name="gone"))
 
@@ -222,11 +228,21 @@ def _no_authorisation(world: World, patch: Any) -> None:
     patch.setattr(runner, "_authorise", lambda job: None)
 
 
+def _no_right_of_a_job(world: World, patch: Any) -> None:
+    patch.setattr(base.access, "require_job", lambda *args: None)
+
+
+def _no_authorisation_at_all(world: World, patch: Any) -> None:
+    _no_authorisation(world, patch)
+    _no_right_of_a_job(world, patch)
+
+
 def _any_operation(world: World, patch: Any) -> None:
     probe = world.probe()
     patch.setattr(runner, "HANDLERS", {**runner.HANDLERS, "shell": probe})
     patch.setattr(base, "Operation", lambda text: text)
     patch.setattr(base.inputs, "parse", _unjudged)
+    _no_right_of_a_job(world, patch)
 
 
 def _unjudged_inputs(world: World, patch: Any) -> None:
@@ -399,7 +415,8 @@ def _plain_tickets(world: World, patch: Any) -> None:
 
 
 def _no_right_needed(world: World, patch: Any) -> None:
-    patch.setattr(tickets.access, "require", lambda who, right: None)
+    patch.setattr(tickets.access, "require_somewhere", lambda *args: None)
+    patch.setattr(tickets, "_require", lambda *args: None)
 
 
 # Live events
@@ -494,8 +511,9 @@ ATTACKS = (
     Attack("forged-function", forged_function, _stock_worker, "queue.refuse"),
     Attack("pickled-entry", pickled_entry, _pickle_worker, "queue.refuse"),
     Attack("forged-callback", forged_callback, _stock_worker),
-    Attack("job-of-a-stranger", job_of_a_stranger, _no_authorisation, "job.end"),
-    Attack("job-of-a-removed-account", job_of_a_removed_account, _no_authorisation, "job.end"),
+    Attack("job-of-a-stranger", job_of_a_stranger, _no_authorisation_at_all, "job.end"),
+    Attack("job-without-the-right", job_without_the_right, _no_right_of_a_job, "job.end"),
+    Attack("job-of-a-removed-account", job_of_a_removed_account, _no_authorisation_at_all, "job.end"),
     Attack("unknown-operation", unknown_operation, _any_operation, "job.end"),
     Attack("hostile-inputs", hostile_inputs, _unjudged_inputs, "job.end"),
     Attack("job-run-twice", job_run_twice, _no_job_lock),

@@ -10,7 +10,8 @@ import pytest
 
 SERVICES = Path(__file__).parents[2] / "containers" / "services"
 WRITES = {"save", "create", "bulk_create", "update", "delete", "update_or_create", "get_or_create"}
-RECORDS = {"record", "record_for", "append", "taken"}
+# A job that is queued is recorded with what it was asked for.
+RECORDS = {"record", "record_for", "append", "taken", "queue"}
 
 # Functions that write and record nothing themselves, and why.
 FACTS = "what was seen of the host or of a publisher, by root"
@@ -21,6 +22,12 @@ ITSELF = "it is the record"
 PASSING = "a thing of seconds: what comes of it is recorded"
 
 EXPECTED = {
+    "app_rows.announce": JOB,
+    "app_rows.put_ports": JOB,
+    "app_rows.remember": JOB,
+    "app_rows.set_state": JOB,
+    "app_rows.write_containers": JOB,
+    "app_rows.write_volumes": JOB,
     "audit.append": ITSELF,
     "audit_retention._remove": CALLER,
     "bootstrap.register_host": FACTS,

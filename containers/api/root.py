@@ -12,6 +12,7 @@ from ninja.errors import ValidationErrorContext
 from ninja.operation import Operation
 
 from containers.api import (
+    apps,
     audit,
     cleanup,
     containers,
@@ -89,6 +90,7 @@ api = Api(
 )
 errors.install(api)
 for part in (
+    apps,
     audit,
     containers,
     drift,

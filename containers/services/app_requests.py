@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -183,9 +183,12 @@ def set_schedule(actor: Actor, row: Installation, every_h: int, kept: int) -> No
         audit.record(actor, "setting.change", row.name, audit.changes(before, after))
 
 
-def backups_of(row: Installation) -> list[Backup]:
-    """Return the backups that were made of it, the newest first."""
-    return list(Backup.objects.filter(host=row.host_id, installation=row.name))
+def backups_of(rows: Collection[Installation]) -> dict[str, list[Backup]]:
+    """Return the backups that were made of installations of this host, by name, the newest first; one query."""
+    found: dict[str, list[Backup]] = {}
+    for backup in Backup.objects.filter(host__name=hosts.current_name(), installation__in=[row.name for row in rows]):
+        found.setdefault(backup.installation, []).append(backup)
+    return found
 
 
 def repeat(actor: Actor, job: Job) -> Job:

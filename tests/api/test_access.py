@@ -46,6 +46,8 @@ def concrete(path: str) -> str:
         "repositories": "spare",
         "exports": "spare",
         "volumes": "data",
+        "apps": "static-site",
+        "installations": "blog",
     }
     kind = kinds.get(path.split("/")[1], "web")
     return path.replace("{name}", kind).replace("{job_id}", str(Job.objects.latest("id").pk)).replace("{number}", "1")
@@ -58,6 +60,7 @@ def _rows() -> Iterator[None]:
     recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM base"), "salt", recipes.FileContent(b""))
     exports.row("spare")
     rows.volume("data")
+    rows.installation("blog")
     with exports.own("spare:1"):
         yield
 
@@ -142,6 +145,17 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("POST", "/jobs/{job_id}/cancel/"),
         ("POST", "/jobs/{job_id}/retry/"),
         ("GET", "/events/"),
+        ("GET", "/apps/"),
+        ("GET", "/apps/{name}/"),
+        ("POST", "/apps/{name}/preview/"),
+        ("GET", "/installations/"),
+        ("POST", "/installations/"),
+        ("POST", "/installations/restore/"),
+        ("GET", "/installations/{name}/"),
+        ("DELETE", "/installations/{name}/"),
+        ("POST", "/installations/{name}/update/"),
+        ("POST", "/installations/{name}/back/"),
+        ("POST", "/installations/{name}/backup/"),
         ("GET", "/containers/{name}/drift/"),
         ("POST", "/containers/{name}/drift/adopt/"),
         ("POST", "/containers/{name}/drift/ignore/"),

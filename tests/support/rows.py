@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 
-from containers.choices import ContainerState, JobState, MountKind, Via
+from containers.choices import ContainerState, InstallationState, JobState, MountKind, Via
 from containers.domain.image import Defaults, ImageRef
 from containers.domain.spec import ContainerSpec
-from containers.models import Container, Grant, Host, Image, Job, Layer, Volume
+from containers.models import Container, Grant, Host, Image, Installation, Job, Layer, Volume
 from containers.services import containers, hosts, images
 from containers.services.actor import Actor
 
@@ -34,6 +34,15 @@ def image(ref: str = "debian:12", *, layers: tuple[str, ...] = ("base",), **defa
 
 def volume(name: str, **more: Any) -> Volume:
     return Volume.objects.create(host=host(), name=name, **{"kind": MountKind.DIRECTORY, **more})
+
+
+def installation(name: str, **more: Any) -> Installation:
+    """An app that is installed, of no app that there is unless said otherwise."""
+    return Installation.objects.create(
+        host=host(),
+        name=name,
+        **{"app": "static-site", "version": "1.0", "title": "Site", "state": InstallationState.INSTALLED, **more},
+    )
 
 
 def spec(name: str, *, layers: tuple[str, ...] = ("base",), **more: Any) -> ContainerSpec:

@@ -22,7 +22,7 @@ from containers.jobs.handlers import apps as handlers
 from containers.jobs.handlers.app_work import Work
 from containers.jobs.handlers.apps import AppHandler
 from containers.models import Installation, InstallationVersion
-from containers.services import app_rows, installations
+from containers.services import app_rows, hosts, installations
 
 
 class AppUpdateHandler(AppHandler):
@@ -104,10 +104,16 @@ class AppBackHandler(AppHandler):
         row = self.find()
         if not InstallationVersion.objects.filter(installation=row).exists():
             raise Conflict(f"{row} has no version to go back to")
-        app_rows.previous_specs(row.previous)
+        self._check_layers(row)
         was_up = handlers.running_beside(self.work, row)
         app_rows.set_state(row, InstallationState.GOING_BACK, job=self.job, was_up=was_up)
         go_back(self.work.uninterrupted(), row)
+
+    def _check_layers(self, row: Installation) -> None:
+        """Raise Conflict where something removed a layer of the version before: nothing is stopped for what cannot start."""
+        wanted = {name for spec in app_rows.previous_specs(row.previous).values() for name in spec.definition.layers}
+        if missing := sorted(wanted - set(hosts.layers().available().values_list("name", flat=True))):
+            raise Conflict(f"{', '.join(missing)} of version {row.previous.version} is gone: there is no way back")
 
 
 def go_back(work: Work, row: Installation) -> None:

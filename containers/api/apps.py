@@ -1,0 +1,267 @@
+"""/apps/ and /installations/: what can be installed, and what is."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from django.http import HttpResponse
+from ninja import Body, Query, Schema
+
+from containers.api import schemas
+from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.documented import Documented
+from containers.api.paging import Paged, paginate_together
+from containers.api.responses import accepted
+from containers.api.routing import Router
+from containers.api.schemas import ERRORS
+from containers.api.uploads import bodies, is_form, read_form
+from containers.catalog import apps
+from containers.catalog.apps import App
+from containers.domain.questions import Answer, Question
+from containers.domain.values import Value
+from containers.models import Backup, Installation
+from containers.services import app_requests, installations
+from containers.services.documents import load_json
+
+router = Router(tags=["apps"])
+
+
+class InstallationIn(Value):
+    """An app of the catalogue under a name: answers by question, and volumes that are there by what the app calls them."""
+
+    app: str
+    name: str
+    answers: dict[str, Answer] = {}
+    adopt: dict[str, str] = {}
+
+
+class AnswersIn(schemas.StrictBody):
+    """Answers that are to be others than they are."""
+
+    answers: dict[str, Answer] = {}
+
+
+class BackupIn(schemas.StrictBody):
+    """Whether the containers are frozen meanwhile instead of stopped."""
+
+    freeze: bool = False
+
+
+class RestoreIn(Value):
+    """A backup among the host's own, by its file's name, or at a path on the server; and answers in place of its own."""
+
+    name: str
+    backup: str | None = None
+    path: str | None = None
+    answers: dict[str, Answer] = {}
+
+
+class QuestionOut(Schema):
+    name: str
+    type: str
+    label: str
+    help: str
+    default: Answer | None
+    required: bool
+    secret: bool
+    choices: list[str]
+
+
+class AppOut(Schema):
+    name: str
+    version: str
+    title: str
+    description: str
+    licence: str
+    categories: list[str]
+    questions: list[QuestionOut]
+
+
+class AppPage(Schema):
+    count: int
+    next: str | None
+    results: list[AppOut]
+
+
+class PortOut(Schema):
+    port: int
+    container: str
+    container_port: int
+    title: str
+
+
+class BackupOut(Schema):
+    file: str
+    version: str
+    size: int
+    created_at: datetime.datetime
+
+
+class InstallationOut(Schema):
+    name: str
+    app: str
+    version: str
+    state: str
+    containers: list[str]
+    volumes: dict[str, str]
+    ports: list[PortOut]
+    answers: dict[str, Any]
+    notes: str
+    previous: str | None
+    backups: list[BackupOut]
+    job: int | None
+
+
+class InstallationPage(Schema):
+    count: int
+    next: str | None
+    results: list[InstallationOut]
+
+
+class PreviewOut(Schema):
+    containers: dict[str, dict[str, Any]]
+    plan: schemas.PlanOut
+    notes: str
+
+
+class VolumesQuery(Schema):
+    volumes: bool = False
+    force: bool = False
+
+
+NewBody = Annotated[Any, Documented(InstallationIn)]
+_RESTORE: Final = bodies(RestoreIn, ["name"], [])
+
+
+def _app(app: App) -> dict[str, Any]:
+    about = app.manifest
+    keys = ("name", "version", "title", "description", "licence")
+    return {
+        **{key: getattr(about, key) for key in keys},
+        "categories": list(about.categories),
+        "questions": [_question(question) for question in about.questions],
+    }
+
+
+def _question(question: Question) -> dict[str, Any]:
+    keys = ("name", "label", "help", "default", "required")
+    return {
+        **{key: getattr(question, key) for key in keys},
+        "type": str(question.type),
+        "secret": question.is_secret,
+        "choices": [choice.value for choice in question.choices],
+    }
+
+
+def _installations(rows: Sequence[Installation]) -> list[dict[str, Any]]:
+    backups = app_requests.backups_of(rows)
+    return [_installation(row, backups.get(row.name, [])) for row in rows]
+
+
+def _installation(row: Installation, backups: Sequence[Backup]) -> dict[str, Any]:
+    previous = getattr(row, "previous", None)
+    return {
+        "name": row.name,
+        "app": row.app,
+        "version": row.version,
+        "state": row.state,
+        "containers": [item.container.name for item in row.containers.all()],
+        "volumes": {volume.key: volume.name for volume in row.volumes.all()},
+        "ports": [
+            {"port": port.port, "container": port.container, "container_port": port.container_port, "title": port.title}
+            for port in row.ports.all()
+        ],
+        "answers": row.answers,
+        "notes": row.notes,
+        "previous": previous.version if previous else None,
+        "backups": [
+            {"file": item.file_name, "version": item.version, "size": item.size_bytes, "created_at": item.created_at}
+            for item in backups
+        ],
+        "job": row.job_id,
+    }
+
+
+@router.get("/apps/", auth=VIEW, response={200: AppPage, **ERRORS})
+def list_apps(request: ApiRequest) -> dict[str, Any]:
+    """List the catalogue."""
+    found, _ = apps.listing()
+    return {"count": len(found), "next": None, "results": [_app(app) for app in found]}
+
+
+@router.get("/apps/{name}/", auth=VIEW, response={200: AppOut, **ERRORS})
+def show_app(request: ApiRequest, name: str) -> dict[str, Any]:
+    return _app(apps.find(name))
+
+
+@router.post("/apps/{name}/preview/", auth=OPERATE, response={200: PreviewOut, **ERRORS})
+def preview_installation(request: ApiRequest, name: str, payload: Body[NewBody]) -> dict[str, Any]:
+    """Return what an installation would be, definitions and plan; nothing is made."""
+    given = InstallationIn.validate_as(payload, field="")
+    found = installations.preview(apps.find(name), given.name, given.answers, given.adopt)
+    return {
+        "containers": {spec.name: spec.definition.export() for spec in found.specs},
+        "plan": found.plan.export(),
+        "notes": found.outline.notes,
+    }
+
+
+@router.get("/installations/", auth=VIEW, response={200: InstallationPage, **ERRORS})
+def list_installations(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
+    """List what is installed, by name."""
+    rows = installations.rows().select_related("previous").prefetch_related("containers__container", "volumes", "ports")
+    return paginate_together(request, rows, filters.page, _installations)
+
+
+@router.post("/installations/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def install_app(request: ApiRequest, payload: Body[NewBody]) -> HttpResponse:
+    """Install an app. Errors name every answer that is wrong; passwords that are left out are made up."""
+    given = InstallationIn.validate_as(payload, field="")
+    app = apps.find(given.app)
+    return accepted(app_requests.request_install(actor_of(request), app, given.name, given.answers, given.adopt))
+
+
+@router.post("/installations/restore/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS}, openapi_extra=_RESTORE)
+def restore_installation(request: ApiRequest) -> HttpResponse:
+    """Install what a backup holds: one of the host's own, at a path on the server, or an uploaded `archive`."""
+    if is_form(request):
+        texts, archive = read_form(request, ["name"], [])
+        return accepted(app_requests.request_restore_of(actor_of(request), texts["name"], archive))
+    body = RestoreIn.validate_as(load_json(request.body), field="")
+    source = {key: value for key, value in (("backup", body.backup), ("path", body.path)) if value is not None}
+    return accepted(app_requests.request_restore(actor_of(request), body.name, body.answers, **source))
+
+
+@router.get("/installations/{name}/", auth=VIEW, response={200: InstallationOut, **ERRORS})
+def show_installation(request: ApiRequest, name: str) -> dict[str, Any]:
+    return _installations([installations.get(name)])[0]
+
+
+@router.delete("/installations/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def uninstall_app(request: ApiRequest, name: str, query: Query[VolumesQuery]) -> HttpResponse:
+    """Remove an installation; its volumes stay unless `volumes` is true. `force` leaves out the app's own last steps."""
+    row = installations.get(name)
+    names = list(row.volumes.values_list("name", flat=True)) if query.volumes else []
+    return accepted(app_requests.request_uninstall(actor_of(request), row, names, force=query.force))
+
+
+@router.post("/installations/{name}/update/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def update_app(request: ApiRequest, name: str, payload: AnswersIn | None = None) -> HttpResponse:
+    """Bring an installation to the catalogue's version, or to other answers; where that fails, it returns by itself."""
+    given = payload or AnswersIn()
+    return accepted(app_requests.request_update(actor_of(request), installations.get(name), given.answers))
+
+
+@router.post("/installations/{name}/back/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def go_back_with_app(request: ApiRequest, name: str) -> HttpResponse:
+    """Go back to the version before the last update, volumes included."""
+    return accepted(app_requests.request_back(actor_of(request), installations.get(name)))
+
+
+@router.post("/installations/{name}/backup/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+def back_up_app(request: ApiRequest, name: str, payload: BackupIn | None = None) -> HttpResponse:
+    """Write volumes and answers into one file on the host."""
+    given = payload or BackupIn()
+    return accepted(app_requests.request_backup(actor_of(request), installations.get(name), freeze=given.freeze))

@@ -1,0 +1,153 @@
+"""Backups are read as hostile, and files of apps go through no link that a container made."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from containers.domain.layout import Layout
+from containers.errors import HostError, InvalidRequest
+from containers.host import app_backups, directories, volume_copies, volume_files
+from containers.host.app_backups import Contents
+from containers.host.overlay import IdMap
+from tests.support import lxc
+from tests.support.box import IDMAP_BASE, IDMAP_SIZE
+
+IDMAP = IdMap(IDMAP_BASE, IDMAP_SIZE)
+HEADER = (app_backups.HEADER, json.dumps({"backup": 1}).encode())
+
+
+def archive(*entries: tuple[str, bytes], kind: bytes = tarfile.REGTYPE) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, content in entries:
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.mode = kind, len(content), 0o755
+            tar.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def read(path: Path, content: bytes) -> Contents:
+    path.write_bytes(content)
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return app_backups.read(file)
+    finally:
+        os.close(file)
+
+
+def test_what_a_backup_has_is_found(tmp_path: Path) -> None:
+    found = read(tmp_path / "x", archive(HEADER, ("volumes/data.tar", b"abc")))
+    assert (found.header, found.volumes["data"].size) == ({"backup": 1}, 3)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"x" * 3000,
+        archive(),
+        archive(("volumes/data.tar", b"")),
+        archive((app_backups.HEADER, b"[1]")),
+        archive((app_backups.HEADER, b"{")),
+        archive((app_backups.HEADER, b"[" * 100_000)),
+        archive(HEADER, HEADER),
+        archive(HEADER, ("volumes/../../etc/passwd.tar", b"")),
+        archive(HEADER, ("/etc/passwd", b"")),
+        archive(HEADER, ("volumes/data.tar", b""), ("volumes/data.tar", b"")),
+        archive((app_backups.HEADER, b""), kind=tarfile.SYMTYPE),
+        archive(HEADER, ("volumes/data.tar", b"x" * 5000))[:4000],
+    ],
+)
+def test_what_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="this is no backup"):
+        read(tmp_path / "x", content)
+
+
+@pytest.fixture
+def volume(layout: Layout) -> Iterator[Path]:
+    directories.ensure_volume(layout, "data", is_file=False, uid=IDMAP_BASE, gid=IDMAP_BASE)
+    yield layout.volume("data")
+    for path in layout.volumes.iterdir():
+        lxc.run("rm", "-rf", str(path))
+
+
+def unpack(layout: Layout, tmp_path: Path, inner: bytes) -> None:
+    path = tmp_path / "backup"
+    found = read(path, archive(HEADER, ("volumes/data.tar", inner)))
+    file = os.open(path, os.O_RDONLY)
+    try:
+        app_backups.unpack(layout, lxc.runner(), file, found.volumes["data"], "new", IDMAP)
+    finally:
+        os.close(file)
+
+
+def hostile(name: str, kind: bytes, link: str = "") -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname, info.devmajor, info.devminor = kind, link, 8, 0
+        tar.addfile(info)
+        if kind == tarfile.SYMTYPE:
+            below = tarfile.TarInfo(f"{name}/written")
+            below.size = 1
+            tar.addfile(below, io.BytesIO(b"x"))
+    return stream.getvalue()
+
+
+@pytest.mark.usefixtures("volume")
+@pytest.mark.parametrize(
+    "inner",
+    [
+        hostile("disk", tarfile.BLKTYPE),
+        hostile("out", tarfile.SYMTYPE, "/var/tmp"),
+        archive(("../../escaped", b"x")),
+        b"this is no archive" * 100,
+    ],
+)
+def test_a_hostile_volume_is_refused_and_nothing_of_it_stays(layout: Layout, tmp_path: Path, inner: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="cannot be unpacked"):
+        unpack(layout, tmp_path, inner)
+    assert not layout.volume("new").exists()
+    assert not Path("/var/tmp/written").exists()
+    assert not (layout.data_dir / "escaped").exists()
+
+
+@pytest.mark.usefixtures("volume")
+def test_owners_are_the_containers(layout: Layout, tmp_path: Path) -> None:
+    unpack(layout, tmp_path, archive(("a", b"x")))
+    assert (layout.volume("new") / "a").stat().st_uid == IDMAP_BASE
+
+
+@pytest.mark.parametrize("path", ["link/x", "link", "file/x"])
+def test_files_go_through_no_link(layout: Layout, volume: Path, tmp_path: Path, path: str) -> None:
+    (volume / "link").symlink_to(tmp_path)
+    (volume / "file").write_text("")
+    if path == "link":
+        # What stands in the place of the file is replaced, never written through.
+        assert volume_files.write(layout, "data", path, b"x", mode=0o600, uid=IDMAP_BASE, gid=IDMAP_BASE)
+        assert (volume / "link").read_text() == "x"
+    else:
+        with pytest.raises(HostError, match="a link or no directory"):
+            volume_files.write(layout, "data", path, b"x", mode=0o600, uid=IDMAP_BASE, gid=IDMAP_BASE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_is_put_back_wherever_it_was_left(layout: Layout, volume: Path) -> None:
+    (volume / "a").write_text("old")
+    (volume / "link").symlink_to("/etc")
+    assert volume_copies.copy(layout, lxc.runner(), "data", "data.before-1") > 0
+    (volume / "a").write_text("new")
+    assert (layout.volume("data.before-1") / "link").is_symlink()
+    # Killed in between: the volume is out of the way already.
+    volume.rename(layout.volumes / ".unfinished-data.0")
+    assert volume_copies.put_back(layout, "data", "data.before-1")
+    assert (volume / "a").read_text() == "old"
+    assert not volume_copies.put_back(layout, "data", "data.before-1")
+    assert (volume / "a").read_text() == "old"

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from ninja import Body, Query, Schema
 
 from containers.api import schemas
-from containers.api.auth import OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import INSTALL, VIEW, ApiRequest, actor_of
 from containers.api.documented import Documented
 from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
@@ -196,7 +196,7 @@ def show_app(request: ApiRequest, name: str) -> dict[str, Any]:
     return _app(apps.find(name))
 
 
-@router.post("/apps/{name}/preview/", auth=OPERATE, response={200: PreviewOut, **ERRORS})
+@router.post("/apps/{name}/preview/", auth=INSTALL, response={200: PreviewOut, **ERRORS})
 def preview_installation(request: ApiRequest, name: str, payload: Body[NewBody]) -> dict[str, Any]:
     """Return what an installation would be, definitions and plan; nothing is made."""
     given = InstallationIn.validate_as(payload, field="")
@@ -215,7 +215,7 @@ def list_installations(request: ApiRequest, filters: Query[Paged]) -> dict[str, 
     return paginate_together(request, rows, filters.page, _installations)
 
 
-@router.post("/installations/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/installations/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def install_app(request: ApiRequest, payload: Body[NewBody]) -> HttpResponse:
     """Install an app. Errors name every answer that is wrong; passwords that are left out are made up."""
     given = InstallationIn.validate_as(payload, field="")
@@ -223,7 +223,7 @@ def install_app(request: ApiRequest, payload: Body[NewBody]) -> HttpResponse:
     return accepted(app_requests.request_install(actor_of(request), app, given.name, given.answers, given.adopt))
 
 
-@router.post("/installations/restore/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS}, openapi_extra=_RESTORE)
+@router.post("/installations/restore/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS}, openapi_extra=_RESTORE)
 def restore_installation(request: ApiRequest) -> HttpResponse:
     """Install what a backup holds: one of the host's own, at a path on the server, or an uploaded `archive`."""
     if is_form(request):
@@ -239,7 +239,7 @@ def show_installation(request: ApiRequest, name: str) -> dict[str, Any]:
     return _installations([installations.get(name)])[0]
 
 
-@router.delete("/installations/{name}/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.delete("/installations/{name}/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def uninstall_app(request: ApiRequest, name: str, query: Query[VolumesQuery]) -> HttpResponse:
     """Remove an installation; its volumes stay unless `volumes` is true. `force` leaves out the app's own last steps."""
     row = installations.get(name)
@@ -247,20 +247,20 @@ def uninstall_app(request: ApiRequest, name: str, query: Query[VolumesQuery]) ->
     return accepted(app_requests.request_uninstall(actor_of(request), row, names, force=query.force))
 
 
-@router.post("/installations/{name}/update/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/installations/{name}/update/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def update_app(request: ApiRequest, name: str, payload: AnswersIn | None = None) -> HttpResponse:
     """Bring an installation to the catalogue's version, or to other answers; where that fails, it returns by itself."""
     given = payload or AnswersIn()
     return accepted(app_requests.request_update(actor_of(request), installations.get(name), given.answers))
 
 
-@router.post("/installations/{name}/back/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/installations/{name}/back/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def go_back_with_app(request: ApiRequest, name: str) -> HttpResponse:
     """Go back to the version before the last update, volumes included."""
     return accepted(app_requests.request_back(actor_of(request), installations.get(name)))
 
 
-@router.post("/installations/{name}/backup/", auth=OPERATE, response={202: schemas.JobRef, **ERRORS})
+@router.post("/installations/{name}/backup/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def back_up_app(request: ApiRequest, name: str, payload: BackupIn | None = None) -> HttpResponse:
     """Write volumes and answers into one file on the host."""
     given = payload or BackupIn()

@@ -114,6 +114,7 @@ DESTROY: Final = _somewhere("destroy")
 TERMINAL: Final = _somewhere("terminal")
 AUDIT: Final = _everywhere("audit")
 IMAGES: Final = _everywhere("images")
+INSTALL: Final = _everywhere("install")
 # Who may do more than look; what exactly it takes depends on what is asked for.
 ACT: Final = (BearerToken(access.require_act), SessionCookie(access.require_act))
 

@@ -104,7 +104,7 @@ def _update(actor: Actor, spec: ContainerSpec) -> None:
         "limits": spec.limits.model_dump(),
         "timeouts": spec.timeouts.model_dump(),
     }
-    containers.update_container(actor, container, changes)
+    containers.apply_changes(actor, container, changes)
 
 
 def remember(row: Installation, copies: Mapping[str, str]) -> None:

@@ -56,6 +56,13 @@ def update_container(
     somebody else has saved since `expected_revision` (by default since `container` was loaded).
     """
     access.require(actor, "edit", container.name)
+    return apply_changes(actor, container, changes, expected_revision=expected_revision)
+
+
+def apply_changes(
+    actor: Actor, container: Container, changes: Mapping[str, Any], *, expected_revision: int | None = None
+) -> Container:
+    """Do what `update_container` does for who may: the jobs of an app on the app's own containers."""
     if container.build_job_id is not None:
         raise Conflict(f"{container.name} is there for job {container.build_job_id} alone and goes with it")
     expected = container.revision if expected_revision is None else expected_revision

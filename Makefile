@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench screenshots manage migration lock uninstall
+.PHONY: help run setup test check format bench screenshots manage migration messages lock uninstall
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): ##* *\(.*\)$$/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -16,7 +16,7 @@ setup: ## Install what is missing, start nothing
 test: ## Run the whole test suite: real LXC, real Redis, real browser. ARGS="tests/domain -k graph" for some
 	@bash bin/in-env --for test --in-app bash bin/test $(ARGS)
 
-check: ## Lint, format, types, templates, shell, migrations. ARGS="types" for some
+check: ## Lint, format, types, templates, translations, shell, migrations. ARGS="types" for some
 	@bash bin/in-env --for check --in-app bash bin/check $(ARGS)
 
 format: ## Let the formatters rewrite the files in this clone
@@ -33,6 +33,9 @@ manage: ## Run a management command: make manage ARGS="createtoken admin"
 
 migration: ## Write what changed in the models as a migration: make migration ARGS=what_it_does
 	@bash bin/in-env --for work bash bin/migration $(ARGS)
+
+messages: ## Bring the catalogues of translations to the texts that there are now
+	@bash bin/in-env --for work bash bin/messages
 
 lock: ## Write the locks anew, with the newest versions allowed
 	@bash bin/in-env --for work bash bin/lock

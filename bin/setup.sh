@@ -18,6 +18,7 @@ readonly RUNTIME_PACKAGES=(
   busybox-static # the demo's layer
   tar gzip bzip2 xz-utils zstd # layers from archives, images as files
   ca-certificates # repositories of images over TLS
+  gettext # catalogues of translations, compiled for each tree
   skopeo mmdebstrap # layers from registries and from Debian's archive
 )
 readonly CHECK_PACKAGES=(shellcheck)
@@ -223,8 +224,14 @@ finish_tree() {
   ln -sfn ../node/node_modules "$TREE/app/node_modules"
   say "preparing code and static files"
   "$TREE/$VENV/bin/python" -m compileall -q -j 0 "$TREE/app"
+  compile_messages
   collect_static
   touch "$TREE/complete"
+}
+
+compile_messages() {
+  local catalogue
+  for catalogue in "$TREE"/app/locale/*/LC_MESSAGES/*.po; do msgfmt -o "${catalogue%.po}.mo" "$catalogue"; done
 }
 
 # The settings want a secret key: one in a directory of their own, so that set-up leaves no data directory behind.

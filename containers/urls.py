@@ -101,6 +101,7 @@ account_urls: Final = [
     path("sign-in/", signing.SignInView.as_view(), name="sign-in"),
     path("sign-out/", signing.SignOutView.as_view(), name="sign-out"),
     path("theme/", account.theme, name="theme"),
+    path("language/", account.language, name="language"),
     path("columns/", account.columns, name="columns"),
 ]
 

@@ -89,7 +89,7 @@ MIDDLEWARE = [
     "containers.views.middleware.CompressionMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "containers.views.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -207,7 +207,11 @@ MESSAGE_TAGS = {
 
 # Language and files
 
+# English is what the texts are written in, and what the API and all records speak (views.middleware.LanguageMiddleware).
 LANGUAGE_CODE = "en"
+# Each by its own name, as it stands in the menu.
+LANGUAGES = [("en", "English"), ("cs", "Čeština"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "spocweb_language"
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.text("SPOCWEB_TIME_ZONE", "UTC")

@@ -11,6 +11,7 @@ import redis
 from django.conf import settings as django_settings
 from django.db.backends.sqlite3.operations import DatabaseOperations
 
+from tests.support import translations
 from tests.support.waiting import wait_until
 
 # A module there has one stack for all its tests: they stay together, in one process.
@@ -21,6 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in STACKS:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def catalogues() -> None:
+    """The translations as set-up compiles them, also where tests run from a clone."""
+    translations.compile_all()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from containers.choices import EventKind, Via
 from containers.domain import chain, secrecy
@@ -70,10 +71,16 @@ def append(event: Event) -> Event:
             transaction.on_commit(partial(_forward, event))
     except DatabaseError as error:
         raise Unrecorded(
-            f"{EventKind(event.kind).label} cannot be recorded, so it was not done: {error}",
+            f"{_in_english(event)} cannot be recorded, so it was not done: {error}",
             resolution="Look for room on the disk and for the database's own log, and try again.",
         ) from error
     return event
+
+
+def _in_english(event: Event) -> str:
+    # As all errors are, whatever language the page is in that is being made.
+    with translation.override(settings.LANGUAGE_CODE):
+        return str(EventKind(event.kind).label)
 
 
 def contents(event: Event) -> dict[str, Any]:

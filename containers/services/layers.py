@@ -9,7 +9,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from containers.choices import ContainerState, LayerSource
 from containers.domain import names
@@ -38,7 +37,7 @@ def request_import(
     parsed = inputs.parse(Operation.LAYER_IMPORT, given, idmap_size=settings.IDMAP_SIZE)
     if path is not None:
         check_directory(path)
-    origin = path or _("an uploaded archive")
+    origin = path or "an uploaded archive"
     return _announce(actor, Operation.LAYER_IMPORT, name, parsed, LayerSource.IMPORT, origin, retry_of)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html_join, json_script
 from django.utils.safestring import SafeString
 
@@ -56,6 +55,7 @@ def _shown(of: Stateful) -> states.Badge:
 
 
 register.filter(wording.sentence)
+register.filter(wording.inside, is_safe=True)
 
 
 @register.filter
@@ -92,7 +92,7 @@ def stamp(moment: datetime | None) -> str:
         return ""
     local = timezone.localtime(moment)
     clock = local.strftime("%H:%M:%S")
-    return clock if local.date() == timezone.localdate() else f"{date_format(local, 'j M Y')}, {clock}"
+    return clock if local.date() == timezone.localdate() else f"{wording.day(local)}, {clock}"
 
 
 @register.filter
@@ -142,7 +142,7 @@ def names(values: list[str]) -> str:
 @register.filter
 def via(value: str) -> str:
     """By which way somebody came, in the middle of a sentence."""
-    return str(Via(value).label).lower() if value != Via.API and value in Via.values else value.upper()
+    return str(wording.VIA[Via(value)]) if value in Via.values else value
 
 
 @register.simple_tag(takes_context=True)

@@ -1,7 +1,8 @@
-"""What somebody sets for himself: light, dark or like the system; the columns of the list of containers."""
+"""What somebody sets for himself: the language; light, dark or like the system; the columns of the list of containers."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -25,6 +26,18 @@ def theme(request: HttpRequest) -> HttpResponse:
         response.set_cookie(COOKIE, chosen, max_age=YEAR_S, samesite="Lax", secure=request.is_secure())
     else:
         response.delete_cookie(COOKIE, samesite="Lax")
+    return response
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """For everybody, like the theme; what is no language of ours means the browser's."""
+    response = _back(request)
+    name, chosen = settings.LANGUAGE_COOKIE_NAME, request.POST.get("language", "")
+    if chosen in dict(settings.LANGUAGES):
+        response.set_cookie(name, chosen, max_age=YEAR_S, samesite="Lax", secure=request.is_secure(), httponly=True)
+    else:
+        response.delete_cookie(name, samesite="Lax")
     return response
 
 
@@ -56,6 +69,11 @@ def _with(address: str, changes: dict[str, str]) -> str:
         if value:
             values[key] = value
     return f"{path}?{values.urlencode()}" if values else path
+
+
+def chosen_language(request: HttpRequest) -> str:
+    value = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    return value if value in dict(settings.LANGUAGES) else ""
 
 
 def chosen_theme(request: HttpRequest) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from containers.choices import EventKind, Via
 from containers.forms.queries import AuditQuery
+from containers.views import wording
 from containers.views.job_filters import Applied
 
 
@@ -18,7 +18,7 @@ def applied(query: AuditQuery) -> list[Applied]:
         Applied("subject", _("About"), query.subject),
         Applied("via", _("By way of"), str(Via(query.via).label) if query.via else ""),
         Applied("job", _("Job"), str(query.job or "")),
-        Applied("since", _("From"), date_format(query.since, "j M Y") if query.since else ""),
-        Applied("until", _("To"), date_format(query.until, "j M Y") if query.until else ""),
+        Applied("since", _("From"), wording.day(query.since) if query.since else ""),
+        Applied("until", _("To"), wording.day(query.until) if query.until else ""),
     )
     return [item for item in found if item.value]

@@ -124,7 +124,7 @@ def _actions(verbs: list[Operation], name: str) -> Iterator[Found]:
     names = list(_by_likeness(rows, name).values_list("name", flat=True)[:MOST]) if verbs else []
     for operation in verbs[:2]:
         for found in names:
-            title = f"{operation.label} {found}…"
+            title = f"{wording.operation_on(str(operation.label), [found])}…"
             yield Found(title, _plan_of(operation, found), icon=_ICONS[operation], is_plan=True)
 
 

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from containers.views import states
+from containers.views import states, wording
 from containers.views.listing import Row
 
 
@@ -35,8 +35,8 @@ class Group:
     def counts(self) -> str:
         """How many are in which state: "2 running, 1 failed"."""
         counts = Counter(row.badge.key for row in self.rows)
-        parts = [f"{counts[badge.key]} {str(badge.word).lower()}" for badge in states.CONTAINER_BADGES if counts[badge.key]]
-        return ", ".join(parts)
+        badges = [badge for badge in states.CONTAINER_BADGES if counts[badge.key]]
+        return ", ".join(f"{counts[badge.key]} {wording.inside(str(badge.word))}" for badge in badges)
 
 
 def _tier(row: Row) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from django.db.models import Count
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -71,5 +70,5 @@ def _all(query: JobQuery) -> Iterable[Applied]:
     yield Applied("operation", _("Operation"), wording.operation_label(query.operation) if query.operation else "")
     yield Applied("container", _("Container"), query.container)
     yield Applied("user", _("User"), query.user)
-    yield Applied("since", _("From"), date_format(query.since, "j M Y") if query.since else "")
-    yield Applied("until", _("To"), date_format(query.until, "j M Y") if query.until else "")
+    yield Applied("since", _("From"), wording.day(query.since) if query.since else "")
+    yield Applied("until", _("To"), wording.day(query.until) if query.until else "")

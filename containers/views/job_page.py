@@ -129,7 +129,7 @@ class JobPage:
         """What the rest is asked for as: "start app and web"."""
         if self.rest is None:
             return ""
-        return f"{wording.operation_label(self.rest.operation).lower()} {wording.names_in_short(self.rest.targets)}"
+        return wording.operation_on(wording.inside(wording.operation_label(self.rest.operation)), self.rest.targets)
 
     @property
     def scale(self) -> list[str]:

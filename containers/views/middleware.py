@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render, resolve_url
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -23,6 +23,9 @@ from containers.services import actor, refusals, sight
 from containers.services.access import Refused
 
 API = "/api/"
+# A request for a part of a page says in it which language the page is in.
+PAGE_LANGUAGE = "Page-Language"
+LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
 ZONE_COOKIE = "spocweb_zone"
 ZONE_NAME = re.compile(r"[A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}", re.ASCII)
 
@@ -53,6 +56,33 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
+
+
+class LanguageMiddleware:
+    """Writes pages in the language that somebody chose (views.account), else in the first of the browser's that there is.
+
+    What changes a part of a page names the language of that page, so that a choice made in another tab mixes no two.
+    The API and what is put on record are English: a record is read by others than who caused it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        language = language_of(request)
+        with translation.override(language):
+            response = self.get_response(request)
+        if not request.path.startswith(API):
+            patch_vary_headers(response, ["Accept-Language", "Cookie", PAGE_LANGUAGE])
+            response.headers.setdefault("Content-Language", language)
+        return response
+
+
+def language_of(request: HttpRequest) -> str:
+    if request.path.startswith(API):
+        return settings.LANGUAGE_CODE
+    page = request.headers.get(PAGE_LANGUAGE, "")
+    return page if page in LANGUAGES else translation.get_language_from_request(request)
 
 
 class ZoneMiddleware:

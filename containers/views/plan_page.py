@@ -76,7 +76,7 @@ class PlanPage:
 
     @property
     def title(self) -> str:
-        return f"{self.operation.label} {wording.names_in_short(self.names)}"
+        return wording.operation_on(str(self.operation.label), self.names)
 
     @property
     def is_interrupting(self) -> bool:
@@ -97,7 +97,7 @@ class PlanPage:
         count = len({step.container for step in self._changes})
         label = _BUTTONS[self.operation][0]
         if count == 1 and len(self.names) == 1:
-            return f"{label} {self.names[0]}"
+            return wording.operation_on(str(label), self.names)
         text = ngettext("%(label)s %(count)d container", "%(label)s %(count)d containers", count)
         return text % {"label": label, "count": count}
 

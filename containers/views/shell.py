@@ -19,7 +19,7 @@ from containers.models import Host, Job, Step
 from containers.services import notices, sight
 from containers.services.notices import Unread
 from containers.views.access import Request, require_somewhere
-from containers.views.account import chosen_theme
+from containers.views.account import chosen_language, chosen_theme
 from containers.views.may import May
 
 # More are counted as "100+".
@@ -56,7 +56,12 @@ class Shell:
 
 def context(request: HttpRequest) -> dict[str, Any]:
     """Context processor; pages of errors and sign-in have it too, and need not use it."""
-    return {"shell": SimpleLazyObject(lambda: _load(request)), "theme": chosen_theme(request)}
+    return {
+        "shell": SimpleLazyObject(lambda: _load(request)),
+        "theme": chosen_theme(request),
+        "language": chosen_language(request),
+        "languages": settings.LANGUAGES,
+    }
 
 
 @require_GET

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import datetime
 import shlex
 from collections.abc import Sequence
 from typing import Any, Final
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
-from containers.choices import Operation
+from containers.choices import Operation, Via
 from containers.models import Job
 
+# By which way somebody came, in the middle of a sentence.
+VIA: Final = {
+    Via.WEB: gettext_lazy("web"),
+    Via.API: gettext_lazy("API"),
+    Via.CLI: gettext_lazy("command line"),
+    Via.BOOT: gettext_lazy("boot"),
+    Via.APP: gettext_lazy("app"),
+    Via.SYSTEM: gettext_lazy("spocweb itself"),
+}
 # A bulk job may have a thousand targets.
 MOST_NAMES: Final = 3
 # What these are about goes without saying.
 WHOLE: Final = (Operation.DEMO, Operation.AUTOSTART, Operation.SHUTDOWN, Operation.NETWORK, Operation.TIDY, Operation.CLEAN_UP)
+
+
+def day(moment: datetime.date) -> str:
+    """Return "31 Jan 2026"."""
+    # Translators: how a day is written, in the letters of Django's date filter.
+    return date_format(moment, _("j M Y"))
 
 
 def names_in_short(names: Sequence[str]) -> str:
@@ -41,7 +58,17 @@ def job_title(job: Job) -> str:
     """Return "Start shop-web and wiki"."""
     if job.operation in WHOLE:
         return operation_label(job.operation)
-    return f"{operation_label(job.operation)} {names_in_short(job.targets)}".strip()
+    return operation_on(operation_label(job.operation), job.targets)
+
+
+def operation_on(label: str, names: Sequence[str]) -> str:
+    """Return "Start shop-web and wiki"."""
+    return _("%(operation)s %(names)s") % {"operation": label, "names": names_in_short(names)} if names else label
+
+
+def inside(label: str) -> str:
+    """Return a label as it stands in the middle of a sentence; the nouns behind its first word keep their capitals."""
+    return f"{label[:1].lower()}{label[1:]}"
 
 
 def sentence(text: str) -> str:

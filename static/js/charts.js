@@ -223,7 +223,7 @@
     "toggle",
     async ({ target }) => {
       if (!target.open || !target.dataset.refresh) return;
-      const response = await fetch(new URL(target.dataset.refresh, location.href), { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
+      const response = await fetch(new URL(target.dataset.refresh, location.href), { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin" }).catch(() => null);
       if (response?.ok) window.spocweb.patch(await response.text());
     },
     { capture: true },

@@ -137,7 +137,7 @@
     asking = new AbortController();
     const body = new URLSearchParams(new FormData(form));
     try {
-      const response = await fetch(form.dataset.preview, { method: "POST", body, signal: asking.signal, headers: { "HX-Request": "true" } });
+      const response = await fetch(form.dataset.preview, { method: "POST", body, signal: asking.signal, headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang } });
       if (response.ok) window.spocweb.patch(await response.text());
     } catch (error) {
       if (error.name !== "AbortError") throw error;

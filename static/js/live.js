@@ -148,7 +148,7 @@
   // The HTML, "" where there is nothing any more, null where the answer got lost.
   async function get(url) {
     try {
-      const response = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" });
+      const response = await fetch(url, { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin" });
       // The session has ended.
       if (response.headers.has("HX-Refresh")) location.reload();
       if (response.status >= 500) return null;

@@ -40,7 +40,7 @@
   async function ask() {
     const url = new URL(location.href);
     url.searchParams.set("after", log.dataset.position);
-    const response = await fetch(url, { credentials: "same-origin", headers: { "HX-Request": "true" } }).catch(() => null);
+    const response = await fetch(url, { credentials: "same-origin", headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang } }).catch(() => null);
     // The session has ended.
     if (response?.headers.has("HX-Refresh")) location.reload();
     return response?.ok ? response.json() : null;

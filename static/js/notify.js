@@ -22,7 +22,7 @@
 
   async function show(job) {
     const url = place.dataset.url.replace("0", job);
-    const response = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
+    const response = await fetch(url, { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin" }).catch(() => null);
     // Lost: the bell counts it all the same.
     if (!response?.ok) return;
     const template = document.createElement("template");

@@ -49,7 +49,7 @@
     url.searchParams.set("q", input.value);
     url.searchParams.set("options", "1");
     try {
-      const response = await fetch(url, { headers: { "HX-Request": "true" }, credentials: "same-origin", signal: mine.signal });
+      const response = await fetch(url, { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin", signal: mine.signal });
       if (response.headers.has("HX-Refresh")) return location.reload();
       const html = response.ok ? await response.text() : null;
       if (mine.signal.aborted) return;

@@ -44,7 +44,7 @@
   // The moment itself, in the zone of the browser.
   document.addEventListener("pointerover", (event) => {
     const element = event.target.closest?.("time[data-time]");
-    if (element && !element.title) element.title = new Date(element.dateTime).toLocaleString();
+    if (element && !element.title) element.title = new Date(element.dateTime).toLocaleString(document.documentElement.lang);
   });
 
   let ticks = 0;

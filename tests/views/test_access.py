@@ -21,7 +21,7 @@ from tests.views.conftest import HTMX
 pytestmark = pytest.mark.django_db
 
 # For everybody, signed in or not.
-OPEN = {"sign-in", "sign-out", "theme", "columns"}
+OPEN = {"sign-in", "sign-out", "theme", "language", "columns"}
 # What a viewer may ask for; the rest is for operators.
 READING = {
     "app-list",

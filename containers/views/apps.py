@@ -12,7 +12,7 @@ from containers.catalog import apps
 from containers.errors import NotFound
 from containers.forms.queries import AppQuery
 from containers.views import catalogue
-from containers.views.access import Request, require
+from containers.views.access import Request, require_somewhere
 from containers.views.catalogue import Catalogue
 
 # An icon may come from somebody else's catalogue: opened by itself, it does nothing, whatever is written in it.
@@ -22,7 +22,7 @@ ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 @require_GET
 @login_required
 def app_list(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     context = {"section": "apps", "catalogue": Catalogue(AppQuery.of(request.GET))}
     return render(request, "apps/_list.html" if request.htmx else "apps/list.html", context)
 
@@ -30,7 +30,7 @@ def app_list(request: Request) -> HttpResponse:
 @require_GET
 @login_required
 def app_detail(request: Request, name: str) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     app = apps.find(name)
     context = {
         "section": "apps",
@@ -50,7 +50,7 @@ def app_detail(request: Request, name: str) -> HttpResponse:
 @require_GET
 @login_required
 def app_icon(request: Request, name: str) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     app = apps.find(name)
     if app.icon is None:
         raise NotFound(f"{app.manifest.title} has no icon")

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from django.db.models import Count
-
 from containers.catalog import apps
 from containers.catalog.apps import App, Broken
 from containers.domain.manifest import ImageSource, Manifest
 from containers.forms.queries import AppQuery
 from containers.models import Installation
-from containers.services import installations
+from containers.services import installations, sight
 
 SVG: Final = "image/svg+xml"
 PNG: Final = "image/png"
@@ -89,13 +87,23 @@ class Catalogue:
 
 def installed_counts() -> dict[str, int]:
     """Return {app: how many installations}."""
-    rows = installations.rows().order_by().values_list("app").annotate(count=Count("pk"))
-    return dict(rows)
+    return Counter(row.app for row in seen())
 
 
 def installed(app: str) -> list[Installation]:
     """Return the installations of an app, by name."""
-    return list(installations.rows().filter(app=app))
+    return [row for row in seen() if row.app == app]
+
+
+def seen() -> list[Installation]:
+    """Return the installations whose containers may all be seen by who looks; two queries."""
+    sees = sight.current()
+    return [row for row in installations.rows().prefetch_related("containers__container") if not sees.unseen(names_of(row))]
+
+
+def names_of(row: Installation) -> list[str]:
+    """Return what an installation's containers are called; before they are there, what all their names begin with."""
+    return [member.container.name for member in row.containers.all()] or [row.name]
 
 
 def title_of(category: str) -> str:

@@ -44,8 +44,14 @@ def _tier(row: Row) -> str:
     return _("Tier %(number)d") % {"number": row.tier} if row.tier else _("In no tier")
 
 
+def _app(row: Row) -> str:
+    return row.app or _("No app")
+
+
 GROUPINGS: Final = {
     "tier": Grouping(gettext_lazy("tier"), lambda row: row.tier, _tier),
+    # What belongs to none comes last.
+    "app": Grouping(gettext_lazy("app"), lambda row: (row.app is None, row.app), _app),
 }
 
 

@@ -20,7 +20,7 @@ from containers.domain.secrecy import MASK
 from containers.errors import SpocError
 from containers.forms import amounts
 from containers.models import Backup, Installation, InstallationPort, InstallationVersion, Job, Volume
-from containers.services import hosts
+from containers.services import hosts, sight
 from containers.views import activities, states
 from containers.views.activities import Shown
 from containers.views.states import Badge
@@ -119,7 +119,7 @@ class InstallationPage:
 
 def jobs_of(row: Installation) -> QuerySet[Job]:
     """Return the jobs that were asked for on an installation, the newest first."""
-    return hosts.jobs().filter(operation__startswith="app-", targets=[row.name]).order_by("-pk")
+    return sight.jobs().filter(operation__startswith="app-", targets=[row.name]).order_by("-pk")
 
 
 def badge(row: Installation) -> Badge:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.catalog import apps
+from containers.errors import NotFound
 from containers.models import Backup, Installation, InstallationPort
-from containers.services import hosts, installations
-from containers.views import installation_page
-from containers.views.access import Request, require
+from containers.services import hosts, installations, sight
+from containers.views import catalogue, installation_page
+from containers.views.access import Request, require_somewhere
 from containers.views.installation_page import InstallationPage, Link
 from containers.views.patches import Wanted
 from containers.views.states import Badge
@@ -34,7 +36,7 @@ class Row:
 @require_GET
 @login_required
 def installation_list(request: Request) -> HttpResponse:
-    require(request, "view")
+    require_somewhere(request, "view")
     context = {
         "section": "apps",
         "rows": _rows(request),
@@ -48,8 +50,12 @@ def installation_list(request: Request) -> HttpResponse:
 @require_GET
 @login_required
 def installation_detail(request: Request, name: str) -> HttpResponse:
-    require(request, "view")
-    page = InstallationPage(installations.get(name), installation_page.host_name_of(request))
+    require_somewhere(request, "view")
+    row = installations.get(name)
+    if sight.current().unseen(catalogue.names_of(row)):
+        # To who may not see its containers it is not there.
+        raise NotFound(f"There is no installation {name}")
+    page = InstallationPage(row, installation_page.host_name_of(request))
     context = {"section": "apps", "installation": page.row, "page": page}
     return render(request, "installations/_live.html" if Wanted.of(request) else "installations/detail.html", context)
 
@@ -58,7 +64,8 @@ def _rows(request: Request) -> list[Row]:
     """Four queries, however many there are, and the catalogue read once."""
     versions = {app.name: app.manifest.version for app in apps.listing()[0]}
     host = installation_page.host_name_of(request)
-    found = installations.rows().prefetch_related("ports", "containers__container")
+    found = catalogue.seen()
+    prefetch_related_objects(found, "ports")
     return [_row(row, versions.get(row.app, row.version), host) for row in found]
 
 

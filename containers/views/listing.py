@@ -64,6 +64,7 @@ _COLUMNS: Final = (
     "last_job__reason",
     # When it ended, or if it has not, when it was asked for.
     "job_at",
+    "installed__installation__name",
 )
 
 
@@ -100,6 +101,8 @@ class Row:
     job_operation: str | None
     job_reason: str | None
     job_at: datetime | None
+    # The installation of an app that it belongs to.
+    app: str | None
     activity: Activity | None = None
     badge: Badge = states.UNKNOWN
     tier: int = 0

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from containers.choices import ContainerState, JobState
 from containers.domain.graph import Graph
 from containers.errors import InvalidRequest
-from containers.models import Container, Job, JobContainer
+from containers.models import Container, Installation, Job, JobContainer
 from containers.services import drift, sight
 from containers.views import activities
 from containers.views.access import Request
@@ -48,6 +48,8 @@ class ContainerPage:
     tab: str
     graph: Graph
     holder: Job | None
+    # The installation of an app that it belongs to.
+    app: str | None
     job_count: int
     may: May
 
@@ -60,6 +62,7 @@ class ContainerPage:
             shown=activities.show([container], graph)[0],
             tab=tab,
             graph=graph,
+            app=Installation.objects.filter(containers__container=container).values_list("name", flat=True).first(),
             holder=jobs.filter(state=JobState.RUNNING).order_by("id").first(),
             job_count=JobContainer.objects.filter(name=container.name, job__host=container.host_id).count(),
             may=May(request.user, container.name),

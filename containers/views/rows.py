@@ -84,7 +84,7 @@ def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: b
     return skeleton.format(
         name=row.name,
         needs=" ".join(row.needs),
-        description=escape(row.description),
+        description=_description(row),
         state=_badge(language, row.badge),
         reason=reason_of(row, row.badge, row.activity),
         address=row.address,
@@ -97,6 +97,12 @@ def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: b
         jobglyph=_job_glyph(language, job_state),
         jobage=_job_age(row),
     )
+
+
+def _description(row: Row) -> str:
+    """Return what it is, and what app it belongs to where that is not in its name."""
+    of_app = row.app and not row.name.startswith(f"{row.app}-")
+    return escape(f"{row.app}: {row.description}" if of_app else row.description)
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from containers.services import hosts
 from tests.support import rows
 from tests.support.apps import MANIFEST, installed, write
 from tests.support.html import Element, parse
-from tests.views.conftest import HTMX
+from tests.views.conftest import HTMX, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -144,3 +144,24 @@ def test_parts_that_follow_the_events(client: Client) -> None:
 
 def test_apps_are_found_by_the_palette(client: Client) -> None:
     assert "/apps/" in client.get("/search/", {"q": "cata"}).content.decode()
+
+
+def test_a_container_says_which_app_it_belongs_to(client: Client) -> None:
+    installed()
+    rows.container("alone")
+    assert "/installations/blog/" in [link["href"] for link in main(client.get("/containers/blog-web/")).all("a", href=True)]
+    assert "Part of" not in main(client.get("/containers/alone/")).text
+    heads = [head.text for head in main(client.get("/containers/", {"group": "app"})).all("tr", "sw-group")]
+    assert [head.split(" · ")[0] for head in heads] == ["blog", "No app"]
+
+
+def test_who_may_not_see_the_containers_does_not_see_the_installation() -> None:
+    limited = signed_in(rows.limited("limited", "wiki-*"))
+    installed("blog")
+    installed("wiki")
+    names = [cell.one("a").text for cell in main(limited.get("/installations/")).one("tbody").all("th")]
+    assert names == ["wiki"]
+    assert limited.get("/installations/wiki/").status_code == 200
+    assert limited.get("/installations/blog/").status_code == 404
+    assert "blog" not in main(limited.get("/apps/note/")).text
+    assert limited.get("/apps/note/install/").status_code == 403

@@ -177,7 +177,7 @@ def _changes(row: Installation, form: UpdateForm) -> list[tuple[str, bool, list[
             form.refuse(error)
         return []
     return [
-        (change.container, change.before is None, differences.between(change.before or {}, change.after or {}))
+        (f"{row.name}-{change.container}", change.before is None, differences.between(change.before or {}, change.after or {}))
         for change in found.changes
     ]
 

@@ -126,7 +126,7 @@ class GraphPage:
     def simulation_title(self) -> str:
         if self.query.scenario is None:
             return ""
-        return f"{SCENARIOS[self.query.scenario]} {wording.names_in_short(self.query.containers)}".strip()
+        return wording.operation_on(str(SCENARIOS[self.query.scenario]), self.query.containers)
 
     @cached_property
     def numbers(self) -> dict[str, str]:
@@ -181,9 +181,8 @@ class GraphPage:
         """ "3 containers, one after the other"."""
         count = len(self.numbers)
         text = ngettext("%d container", "%d containers", count) % count
-        return (
-            f"{text}, {_('side by side where they may') if self._overlaps else _('one after the other')}" if count > 1 else text
-        )
+        order = _("side by side where they may") if self._overlaps else _("one after the other")
+        return f"{text}, {order}" if count > 1 else text
 
     @property
     def _overlaps(self) -> bool:

@@ -182,5 +182,6 @@ def _limits(language: str, memory_bytes: int | None, cpus: float | None, pids: i
 @lru_cache(maxsize=1024)
 def _starts(language: str, autostart: bool, tier: int) -> str:
     if not autostart:
-        return f'<span class="sw-dim">{escape(_("By hand"))}</span>'
+        text = _("By hand")
+        return f'<span class="sw-dim">{escape(text)}</span>'
     return escape(_("Boot, tier %(tier)d") % {"tier": tier} if tier else _("At boot"))

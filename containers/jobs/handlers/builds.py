@@ -17,6 +17,7 @@ from containers.domain.definition import MAX_LAYERS
 from containers.domain.image import ImageRef, layer_names
 from containers.domain.plan import Action, Plan, PlanStep
 from containers.domain.spec import ContainerSpec
+from containers.domain.states import Operation
 from containers.errors import InvalidRequest
 from containers.host.command import Runner
 from containers.host.copying import File
@@ -27,7 +28,7 @@ from containers.jobs.handlers.build_actions import Work, Workplace
 from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Layer, RecipeFile
-from containers.services import events, hosts, images, outlines, storing
+from containers.services import access, events, hosts, images, outlines, storing
 from containers.services.actor import Actor
 from containers.services.outlines import Outline
 
@@ -77,6 +78,10 @@ class ImageBuildHandler(ContainerHandler):
         self.layer = self.known.name if self.known else next(name for name in layer_names(ref) if name not in taken)
         names = {self.name, f"layer:{self.layer}"} if self.builds else {f"layer:{name}" for name in self._stack()}
         return frozenset({f"image:{ref.name}", *names})
+
+    def authorise(self, steps: Sequence[PlanStep]) -> None:
+        """Ask for the image alone: the container is the job's own."""
+        access.require_job(self.actor, Operation.IMAGE_BUILD, self.inputs, (), ())
 
     def containers(self) -> frozenset[str]:
         """List the job under its container, if it makes one."""

@@ -69,7 +69,10 @@ def test_a_language_that_there_is_not_means_the_browsers(client: Client, chosen:
 def test_the_language_is_chosen_before_signing_in(anonymous: Client) -> None:
     assert heading(anonymous, "/sign-in/", accept_language="de") == ("de", "Anmelden")
     anonymous.post("/language/", {"language": "cs", "next": "/sign-in/"})
-    assert heading(anonymous, "/sign-in/") == ("cs", "Přihlásit se")
+    page = parse(anonymous.get("/sign-in/?next=/jobs/"))
+    assert (page.one("html")["lang"], page.one("h1").text) == ("cs", "Přihlásit se")
+    assert [button.text for button in page.all("button", name="language")] == ["English", "Čeština", "Deutsch"]
+    assert page.one("form", action="/language/").one("input", name="next")["value"] == "/sign-in/?next=/jobs/"
 
 
 def test_errors_are_in_the_readers_language(client: Client) -> None:

@@ -19,7 +19,7 @@ from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import FieldError, InvalidRequest
 from containers.models import Container, Job
-from containers.services import access, audit, events, hosts, sight, specs, storing
+from containers.services import access, audit, events, hosts, sight, specs, storing, volumes
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -36,6 +36,7 @@ def import_containers(actor: Actor, document: object) -> list[tuple[Container, J
     new = _parse(document)
     names = [spec.name for spec in new]
     access.require(actor, "edit", *names)
+    volumes.require_mounts(actor, new)
     with transaction.atomic():
         rows = storing.store(actor, new, fields={name: f"containers.{name}" for name in names})
         job = queue(actor, Operation.CREATE, names, {}, names, host=rows[0].host)

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from containers.choices import MountKind
 from containers.domain.names import volume_name
+from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.errors import Conflict, NotFound
 from containers.models import Host, Job, Mount, Volume
@@ -84,6 +85,23 @@ def users(name: str) -> list[str]:
     """Return the containers whose definitions mount the volume, by name."""
     mounts = Mount.objects.filter(container__in=hosts.containers(), volume=name)
     return sorted(mounts.values_list("container__name", flat=True))
+
+
+def require_mounts(actor: Actor, specs: Iterable[ContainerSpec]) -> None:
+    """Raise Refused where who may edit only some containers would mount what others keep their data in.
+
+    What a container mounts already it may go on mounting. A volume that nothing mounts is somebody's who is not known any more.
+    """
+    if access.may(actor, "edit"):
+        return
+    there = set(Volume.objects.filter(host__name=hosts.current_name()).values_list("name", flat=True))
+    for spec in specs:
+        for name in sorted(spec.definition.mounts):
+            holders = users(name)
+            if spec.name in holders or (name not in there and not holders):
+                continue
+            if not holders or not access.may(actor, "edit", *holders):
+                raise access.Refused(f"You may not mount volume {name}: others keep data in it", actor, "edit", spec.name)
 
 
 def get(name: str) -> Volume:

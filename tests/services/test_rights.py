@@ -9,10 +9,11 @@ from django.contrib.auth.models import Group, User
 
 from containers.choices import Via
 from containers.domain.rights import RIGHTS, ROLES, Right
+from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.errors import Forbidden, NotFound
-from containers.models import Grant, Job
-from containers.services import access, containers, hosts, operations, plans, sight, terminals, transfer
+from containers.models import Grant, Job, Volume
+from containers.services import access, containers, hosts, operations, plans, sight, terminals, transfer, volumes
 from containers.services import jobs as job_service
 from containers.services.actor import Actor
 from tests.support import rows
@@ -172,3 +173,47 @@ def test_terminals_are_for_the_containers_that_the_right_is_on(shop: Actor) -> N
 
 def test_only_root_and_spocweb_itself_act_without_an_account() -> None:
     assert [access.may(Actor(None, via), "users") for via in Via] == [via in {"cli", "boot", "system"} for via in Via]
+
+
+@pytest.fixture
+def shopkeeper(db: None) -> Actor:
+    """Who may edit shop-* alone, beside a database whose volume is its own, and a volume that nothing mounts any more."""
+    rows.layer("base")
+    for name, mounts in (
+        ("db", {"data": "srv"}),
+        ("shop-db", {"goods": "srv"}),
+        ("shop-old", {"shared": "a"}),
+        ("other", {"shared": "b"}),
+    ):
+        rows.container(name, mounts=mounts)
+    Volume.objects.create(host=hosts.current(), name="kept", kind="directory")
+    return Actor(rows.limited("keeper", "shop-*", "edit"), Via.WEB)
+
+
+def mounting(volume: str) -> ContainerSpec:
+    return ContainerSpec.parse({"name": "shop-web", "definition": {"layers": ["base"], "mounts": {volume: "srv"}}})
+
+
+@pytest.mark.parametrize("volume", ["data", "shared", "kept"])
+def test_a_right_to_edit_some_containers_is_none_to_the_data_of_others(shopkeeper: Actor, volume: str) -> None:
+    refusal = f"You may not mount volume {volume}: others keep data in it"
+    with pytest.raises(Forbidden, match=refusal):
+        containers.create_container(shopkeeper, mounting(volume))
+    with pytest.raises(Forbidden, match=refusal):
+        transfer.import_containers(shopkeeper, {"containers": {"shop-web": mounting(volume).export()["definition"]}})
+    row = hosts.get_container("shop-db")
+    with pytest.raises(Forbidden, match=refusal):
+        containers.update_container(shopkeeper, row, {"definition": {"layers": ["base"], "mounts": {volume: "srv"}}})
+    assert not hosts.containers().filter(name="shop-web").exists()
+
+
+@pytest.mark.parametrize("volume", ["goods", "new"])
+def test_what_is_ones_own_or_new_can_be_mounted(shopkeeper: Actor, volume: str) -> None:
+    containers.create_container(shopkeeper, mounting(volume))
+    assert set(volumes.users(volume)) - {"shop-db"} == {"shop-web"}
+
+
+def test_what_a_container_mounts_already_it_goes_on_mounting(shopkeeper: Actor) -> None:
+    row = hosts.get_container("shop-old")
+    changed = containers.update_container(shopkeeper, row, {"description": "older"})
+    assert changed.description == "older"

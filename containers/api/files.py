@@ -63,7 +63,7 @@ class FilesOut(Schema):
 
 
 @router.get("/layers/{name}/summary/", auth=VIEW, response={200: Summary, **LOOK_ERRORS})
-def show_layer(request: ApiRequest, name: str) -> HttpResponse:
+def sum_up_layer(request: ApiRequest, name: str) -> HttpResponse:
     """Return how large a layer is, and how many files it adds, changes and removes."""
     return _as_json(files.summary(actor_of(request), hosts.get_layer(name)))
 

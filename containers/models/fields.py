@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db import models
@@ -9,14 +10,16 @@ from django.db.models.fields.json import KeyTransform
 
 
 class NamesField(models.JSONField):
-    """A JSON list of texts. A row of another shape is read as texts, too: it must not keep a page from being shown."""
+    """A JSON list of texts. A row of another shape is read as its JSON: it is shown, and names nothing that there is."""
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """Return a list of texts; the part that a lookup asks for is left as it is."""
         found = super().from_db_value(value, expression, connection)
         if isinstance(expression, KeyTransform):
             return found
-        return [str(name) for name in found] if isinstance(found, list) else []
+        if not isinstance(found, list):
+            return [json.dumps(found)]
+        return [name if isinstance(name, str) else json.dumps(name) for name in found]
 
     def deconstruct(self) -> Any:
         """Be a JSONField to migrations: in the database it is one."""

@@ -78,7 +78,7 @@ class ContainerHandler(Handler):
         self.graph = self._graph()
         self._targets = self.targets()
         missing = sorted(set(self._targets) - self.graph.names)
-        if self.operation == Operation.DESTROY:
+        if self.operation == Operation.DESTROY and all(is_name(names.container_name, name) for name in missing):
             # Done already, by this job's first run or by whoever clicked faster.
             self._targets = tuple(name for name in self._targets if name not in missing)
         elif missing:

@@ -17,9 +17,9 @@ class NamesField(models.JSONField):
         found = super().from_db_value(value, expression, connection)
         if isinstance(expression, KeyTransform):
             return found
-        if not isinstance(found, list):
-            return [json.dumps(found)]
-        return [name if isinstance(name, str) else json.dumps(name) for name in found]
+        names = found if isinstance(found, list) else [found]
+        # It begins with a bracket: no name of anything does.
+        return names if all(isinstance(name, str) for name in names) and names is found else [json.dumps(names)]
 
     def deconstruct(self) -> Any:
         """Be a JSONField to migrations: in the database it is one."""

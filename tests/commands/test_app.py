@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from containers.host import app_backups
 from containers.models import Host, Installation, Job, Layer
 from containers.services import installations
 from tests.support.apps import MANIFEST, write
@@ -79,3 +81,14 @@ def test_a_refused_backup_leaves_no_upload(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="name"):
         app("--no-wait", "restore", str(tmp_path / "x.tar"), "--as", "Not A Name")
     assert sorted(Path(settings.MEDIA_ROOT).iterdir()) == before
+
+
+def test_a_backup_comes_back_under_its_own_name(tmp_path: Path) -> None:
+    Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
+    (tmp_path / app_backups.HEADER).write_text('{"backup": 1, "app": "note", "version": "1.0", "installation": "journal"}')
+    with tarfile.open(tmp_path / "journal.tar", "w") as archive:
+        archive.add(tmp_path / app_backups.HEADER, app_backups.HEADER)
+    app("--no-wait", "restore", str(tmp_path / "journal.tar"))
+    job = Job.objects.get()
+    assert (job.operation, job.targets) == ("app-restore", ["journal"])
+    (Path(settings.MEDIA_ROOT) / job.inputs["upload"]).unlink()

@@ -257,7 +257,7 @@ def test_remarks_stand_at_the_step(panel: Panel, place: Callable[[], list[str]],
     ("targets", "inputs", "reason"),
     [
         (["web:1", "x"], {"path": "/srv/x"}, "expected one image"),
-        ([5], {"path": "/srv/x"}, "expected one image"),
+        ([5], {"path": "/srv/x"}, "image: must"),
         (["../x"], {"path": "/srv/x"}, "image: must"),
         (["web"], {"path": "/etc/shadow"}, "is not below any directory"),
         (["web"], {}, "needs a path or an archive"),

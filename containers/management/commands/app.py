@@ -16,8 +16,10 @@ from django.core.management.base import CommandError
 
 from containers.catalog import apps
 from containers.domain.answers import as_text
+from containers.domain.backup import BackupHeader
 from containers.domain.layout import Layout
 from containers.errors import InvalidRequest, SpocError
+from containers.host import app_backups
 from containers.management.following import FollowingCommand, root_actor
 from containers.models import Job
 from containers.services import app_requests, installations
@@ -58,7 +60,7 @@ class Command(FollowingCommand):
         backup.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
         restore = commands.add_parser("restore", help="install what a backup holds")
         restore.add_argument("file", metavar="FILE", type=Path)
-        restore.add_argument("--as", dest="instance", metavar="INSTANCE", required=True, help="what the installation is called")
+        restore.add_argument("--as", dest="instance", metavar="INSTANCE", help="what it is called; without, what it was called")
         _add_answers(restore)
 
     def handle(self, *args: object, action: str, no_wait: bool, **options: Any) -> None:
@@ -121,12 +123,18 @@ class Command(FollowingCommand):
             shutil.copyfileobj(stream, copy)
         self.stdout.write(f"{file}: {backup.size_bytes} bytes")
 
-    def _restore(self, file: Path, instance: str, answers: Path | None, answer: list[str], **options: Any) -> Job:
+    def _restore(self, file: Path, instance: str | None, answers: Path | None, answer: list[str], **options: Any) -> Job:
         try:
             with file.open("rb") as stream:
-                return app_requests.request_restore_of(root_actor(), instance, File(stream), _answers(answers, answer))
+                name = instance or _name_in(stream.fileno())
+                return app_requests.request_restore_of(root_actor(), name, File(stream), _answers(answers, answer))
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
+
+
+def _name_in(backup: int) -> str:
+    header = dict(app_backups.read(backup).header)
+    return BackupHeader.validate_as(header, field="backup").installation
 
 
 def _private(path: str, flags: int) -> int:

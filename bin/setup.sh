@@ -28,7 +28,7 @@ readonly BENCH_PACKAGES=(wrk)
 # What goes into a tree.
 readonly PARTS=(
   manage.py pyproject.toml package.json package-lock.json requirements.txt requirements-dev.txt requirements-npm.txt Makefile
-  bin .ci spocweb containers templates static locale tests bench
+  SECURITY.md bin .ci spocweb containers templates static locale tests bench
 )
 
 set_up() {

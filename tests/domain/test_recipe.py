@@ -251,8 +251,8 @@ def test_users_and_directories_hold_from_where_they_stand() -> None:
 
 def test_without_run_and_copy_there_is_no_layer() -> None:
     result = made(f"{FULL}WORKDIR /x\nUSER 5:6\nENV A=b\n", {"uid": "7", "cmd": "/bin/x"})
-    assert (result.steps, result.makes_layer, result.identity) == ((), False, Identity("5", "6"))
-    assert result.defaults.export() == {"cwd": "/x", "env": {"A": "b"}, "cmd": "/bin/x"}
+    assert (result.steps, result.makes_layer, result.identity) == ((), False, None)
+    assert result.defaults.export() == {"cwd": "/x", "env": {"A": "b"}, "cmd": "/bin/x", "uid": "5", "gid": "6"}
 
 
 def test_too_much_environment_with_that_of_the_parents_is_refused() -> None:

@@ -18,6 +18,7 @@ from containers.domain.layout import Layout
 from containers.domain.states import Operation
 from containers.jobs import reaper
 from containers.jobs.cancel import CancelWatch
+from containers.jobs.executor import Executor
 from containers.jobs.handlers import image_files
 from containers.models import Image as ImageRow
 from containers.models import Job, Layer
@@ -111,18 +112,26 @@ def test_two_imports_of_the_same_at_once_make_one_set_of_layers(
 ) -> None:
     """The second one unpacks the same, and finds that the first was faster when it asks for names."""
     path = write(here)
-    original = image_files.ImageFileHandler._ask_for_names
+    ask, receive = image_files.ImageFileHandler._ask_for_names, Executor._receive
+    is_asking, may_ask = threading.Event(), threading.Event()
     others: list[Job] = []
 
-    def ask(self: image_files.ImageFileHandler, *args: Any) -> Any:
-        if not others:
-            others.append(image_imports.request_import(SYSTEM, "other:1", path=path))
-            thread = threading.Thread(target=panel.run, args=(others[0],))
-            thread.start()
-            thread.join()
-        return original(self, *args)
+    def ask_late(self: image_files.ImageFileHandler, *args: Any) -> Any:
+        if not is_asking.is_set():
+            is_asking.set()
+            assert may_ask.wait(60)
+        return ask(self, *args)
 
-    monkeypatch.setattr(image_files.ImageFileHandler, "_ask_for_names", ask)
+    def run_the_other(self: Executor, messages: Any) -> None:
+        # By the thread that has the database: SQLite in memory lets two not write at once.
+        if is_asking.is_set() and not others:
+            others.append(image_imports.request_import(SYSTEM, "other:1", path=path))
+            panel.run(others[0])
+            may_ask.set()
+        receive(self, messages)
+
+    monkeypatch.setattr(image_files.ImageFileHandler, "_ask_for_names", ask_late)
+    monkeypatch.setattr(Executor, "_receive", run_the_other)
     job = import_(panel, path)
 
     assert (job.state, others[0].state) == (JobState.SUCCEEDED, JobState.SUCCEEDED), job.error

@@ -137,4 +137,4 @@ def test_the_file_of_an_export_comes_whole_and_in_parts(stack: Stack, web: Web) 
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         assert (answer.status, answer.read()) == (206, file.read_bytes()[1000:1_001_000])
     head = stack.call("HEAD", "/exports/app:1/")
-    assert (head.status, head.headers["Content-Length"], head.body) == (200, str(file.stat().st_size), b"")
+    assert (head.status, head.headers["content-length"], head.body) == (200, str(file.stat().st_size), b"")

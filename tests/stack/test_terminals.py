@@ -117,8 +117,10 @@ def test_it_is_joined_again_with_what_was_printed(stack: Stack, web: str) -> Non
             third.expect("after 4\r\n")
             third.type("exit\n")
             assert third.wait_told("end")["ending"] == "exited"
-    answer = stack.call("POST", f"/containers/web/terminals/{terminal.number}/join/")
-    assert (answer.status, answer.json["message"]) == (409, "This terminal has ended")
+    # Who watches is told before the row is written.
+    join = f"/containers/web/terminals/{terminal.number}/join/"
+    wait_until(lambda: stack.call("POST", join).status == 409, "the terminal's end in its row")
+    assert stack.call("POST", join).json["message"] == "This terminal has ended"
 
 
 def test_it_ends_when_nobody_comes_back(stack: Stack, web: str) -> None:

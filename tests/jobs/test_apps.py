@@ -28,6 +28,8 @@ from tests.support.apps import MANIFEST, RECIPE, write
 pytestmark = pytest.mark.lxc
 
 ROOT = settings.IDMAP_BASE
+# The host's ports are there for all test processes: each has its own ten.
+PORT = 21_000 + 10 * settings.SUBNET.network_address.packed[2]
 NEXT = MANIFEST.replace('version = "1.0"', 'version = "2.0"').replace("1.0 >>", "2.0 >>")
 NEXT_RECIPE = RECIPE.replace("1.0", "2.0")
 BROKEN = NEXT.replace('"echo 2.0 >> /data/updated"', '"echo broken >> /data/updated; echo it does not work; exit 3"')
@@ -61,7 +63,7 @@ class Shop:
         write(self.catalog, manifest, **more)
 
     def install(self, name: str = "blog", adopt: dict[str, str] | None = None, **given: Any) -> Job:
-        given = {"password": "hush-hush", **given}
+        given = {"password": "hush-hush", "port": PORT, **given}
         return self.panel.run(app_requests.request_install(SYSTEM, apps.find("note"), name, given, adopt))
 
     def installed(self, name: str = "blog", **more: Any) -> Installation:
@@ -127,7 +129,7 @@ def get(url: str) -> str:
 
 
 def test_an_app_is_installed_started_and_reached_by_its_port(shop: Shop) -> None:
-    row = shop.installed(text="it's {{ port }}; $(x)", port=18081)
+    row = shop.installed(text="it's {{ port }}; $(x)", port=PORT + 1)
     assert (row.state, row.version, row.app) == (InstallationState.INSTALLED, "1.0", "note")
     assert shop.panel.states() == {"blog-db": "RUNNING", "blog-web": "RUNNING"}
     assert shop.read("note") == "it's {{ port }}; $(x) in blog with blog-db"
@@ -135,9 +137,9 @@ def test_an_app_is_installed_started_and_reached_by_its_port(shop: Shop) -> None
     secret = (shop.layout.volume("blog-data") / "secret/password").stat()
     assert (secret.st_uid, secret.st_gid, secret.st_mode & 0o777) == (ROOT + 7, ROOT + 7, 0o600)
     assert shop.shell("blog-web", "cat /version; echo $TEXT").startswith("1.0")
-    assert get("http://127.0.0.1:18081/note") == "it's {{ port }}; $(x) in blog with blog-db"
+    assert get(f"http://127.0.0.1:{PORT + 1}/note") == "it's {{ port }}; $(x) in blog with blog-db"
     bridge = str(next(settings.SUBNET.hosts()))
-    assert get(f"http://{bridge}:18081/installed") == "blog hush-hush"
+    assert get(f"http://{bridge}:{PORT + 1}/installed") == "blog hush-hush"
 
 
 def test_no_secret_stands_in_rows_or_records(shop: Shop) -> None:
@@ -152,17 +154,17 @@ def test_no_secret_stands_in_rows_or_records(shop: Shop) -> None:
 
 
 def test_the_same_app_twice_under_two_names(shop: Shop) -> None:
-    shop.installed("blog", port=18081, text="one")
-    shop.installed("wiki", port=18082, text="two")
-    assert get("http://127.0.0.1:18081/note").startswith("one in blog")
-    assert get("http://127.0.0.1:18082/note").startswith("two in wiki")
+    shop.installed("blog", port=PORT + 1, text="one")
+    shop.installed("wiki", port=PORT + 2, text="two")
+    assert get(f"http://127.0.0.1:{PORT + 1}/note").startswith("one in blog")
+    assert get(f"http://127.0.0.1:{PORT + 2}/note").startswith("two in wiki")
     assert Layer.objects.filter(name__startswith="app-note").count() == 1
 
 
 def test_a_port_that_a_program_took_meanwhile_is_refused_by_name(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports, "listening", lambda: {18080})
+    monkeypatch.setattr(ports, "listening", lambda: {PORT})
     job = shop.install()
-    assert (job.state, "a program of the host listens on port 18080" in job.reason) == (JobState.FAILED, True)
+    assert (job.state, f"a program of the host listens on port {PORT}" in job.reason) == (JobState.FAILED, True)
     assert shop.state()["installations"] == []
 
 
@@ -223,7 +225,7 @@ def test_an_update_that_fails_returns_by_itself(shop: Shop) -> None:
     assert "is back on version 1.0, volumes included" in job.reason
     after = shop.state()
     assert {**after, "images": before["images"]} == before
-    assert get("http://127.0.0.1:18080/post") == "mine"
+    assert get(f"http://127.0.0.1:{PORT}/post") == "mine"
 
 
 def test_a_version_that_does_not_get_ready_returns_by_itself(shop: Shop) -> None:
@@ -255,7 +257,7 @@ def test_an_update_with_other_parts_and_back(shop: Shop) -> None:
     job = shop.update()
     ok(job)
     assert set(shop.panel.states()) == {"blog-store", "blog-web"}
-    assert shop.row().answers == {"port": 18080}
+    assert shop.row().answers == {"port": PORT}
     job = shop.panel.run(app_requests.request_back(SYSTEM, shop.row()))
     ok(job)
     assert {**shop.state(), "images": before["images"]} == before
@@ -283,7 +285,7 @@ def test_uninstall_keeps_volumes_that_a_new_installation_adopts(shop: Shop) -> N
     assert shop.shell("news-web", "cat /data/post") == "mine"
     # A failed installation takes nothing with it that was there before.
     with pytest.raises(InvalidRequest, match="is mounted by news-"):
-        shop.install("third", adopt={"data": "blog-data"}, port=18083)
+        shop.install("third", adopt={"data": "blog-data"}, port=PORT + 3)
     job = shop.panel.run(app_requests.request_uninstall(SYSTEM, shop.row("news"), ["blog-data"]))
     ok(job)
     assert list(shop.layout.volumes.iterdir()) == []
@@ -321,15 +323,15 @@ def test_a_backup_is_restored_under_another_name(shop: Shop, freeze: bool) -> No
     backup = Backup.objects.get()
     file = shop.layout.backups / backup.file_name
     assert (file.stat().st_size, file.stat().st_mode & 0o777, shop.row().state) == (backup.size_bytes, 0o600, "installed")
-    job = shop.panel.run(app_requests.request_restore(SYSTEM, "copy", {"port": 18085}, backup=backup.file_name))
+    job = shop.panel.run(app_requests.request_restore(SYSTEM, "copy", {"port": PORT + 5}, backup=backup.file_name))
     ok(job)
     restored = shop.layout.volume("copy-data")
     assert (restored / "dev/.wh.x").read_text() == "kept"
     assert (restored / "link").is_symlink()
     assert (restored / "secret/password").stat().st_uid == ROOT + 7
     assert (restored / "installed").read_text() == "blog hush-hush\n"
-    assert installations.answers_of(shop.row("copy")) == {"text": "mine", "password": "hush-hush", "port": 18085}
-    assert get("http://127.0.0.1:18085/note") == "mine in copy with copy-db"
+    assert installations.answers_of(shop.row("copy")) == {"text": "mine", "password": "hush-hush", "port": PORT + 5}
+    assert get(f"http://127.0.0.1:{PORT + 5}/note") == "mine in copy with copy-db"
 
 
 class Disaster:

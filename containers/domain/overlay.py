@@ -1,7 +1,7 @@
 """How many layers one root filesystem can have. Pure.
 
 All of them stand by name in the options of one mount, for which the kernel takes one page, less the byte that ends the text
-(docs/decisions/0009). The options themselves are written by the hook, which is a program of its own: a test compares both.
+(docs/decisions/0010). The options themselves are written by the hook, which is a program of its own: a test compares both.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ ALLOWED = {
 }
 # What commands may load: those that root runs on the host itself, and only those, reach the host.
 ROOT_COMMANDS = {
+    "app",
     "audit",
     "run",
     "worker",

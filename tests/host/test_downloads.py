@@ -260,7 +260,7 @@ def test_the_proxy_that_is_set_is_asked_but_for_what_it_is_not_for(place: Layout
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 def test_no_proxy_of_a_shell_is_asked(source: Source, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "http://127.0.0.1:1")
-    source.fetch(ENTRY)
+    assert source.fetch(ENTRY).read_bytes() == CONTENT
 
 
 def test_who_speaks_http_is_nobody_and_can_do_nothing(source: Source, web: Web) -> None:

@@ -14,12 +14,12 @@ from typing import Final
 from django.conf import settings
 
 from containers.catalog import folders
-from containers.domain import manifest as manifests
+from containers.domain import manifest_text
 from containers.domain import recipe as recipes
 from containers.domain.build import FileFacts
 from containers.domain.installation import Stack, outline
 from containers.domain.instructions import Copy
-from containers.domain.manifest import FILE_NAME, Manifest
+from containers.domain.manifest import FILE_NAME, MAX_BYTES, Manifest
 from containers.domain.samples import answers_for
 from containers.domain.text import shown
 from containers.errors import InvalidRequest, NotFound
@@ -95,9 +95,9 @@ def read(folder: Path, *, trusted: bool = False) -> App:
     if FILE_NAME not in files:
         raise InvalidRequest.of(FILE_NAME, f"is missing in {folder}")
     data = files.pop(FILE_NAME)
-    if len(data) > manifests.MAX_BYTES:
-        raise InvalidRequest.of(FILE_NAME, f"has more than {manifests.MAX_BYTES >> 10} KiB")
-    app = App(manifests.parse(data, files), files)
+    if len(data) > MAX_BYTES:
+        raise InvalidRequest.of(FILE_NAME, f"has more than {MAX_BYTES >> 10} KiB")
+    app = App(manifest_text.parse(data, files), files)
     if app.name != folder.name and trusted:
         raise InvalidRequest.of(f"{FILE_NAME}:1 name", f"is {app.name}, and the folder is called {folder.name}")
     return app

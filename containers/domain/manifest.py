@@ -1,4 +1,4 @@
-"""An app's manifest, `app.toml`: what it is, what it asks, and what its containers are. Every error at once, with its line.
+"""An app's manifest, `app.toml`: what it is, what it asks, and what its containers are. `manifest_text` reads one.
 
 docs/manifest.md explains it for authors. Pure: what stands beside the manifest (recipes, files) arrives as arguments.
 """
@@ -6,23 +6,18 @@ docs/manifest.md explains it for authors. Pure: what stands beside the manifest 
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from containers.domain import names, placeholders, recipe
 from containers.domain.definition import FILE_SUFFIX, EnvKey, MappedId, MountTarget
-from containers.domain.graph import Graph
 from containers.domain.image import ImageRef, image_version
-from containers.domain.placeholders import CONTAINER, INSTANCE, Quoting
-from containers.domain.questions import Line, Question, QuestionType, Size, as_tuple, capability, one_of
+from containers.domain.placeholders import Quoting
+from containers.domain.questions import Line, Question, Size, as_tuple, capability, one_of
 from containers.domain.text import MAX_COMMAND, MAX_DESCRIPTION, MAX_PATH, check_text
-from containers.domain.toml_lines import Lines, syntax_line
-from containers.domain.values import Value, field_errors
-from containers.errors import FieldError, InvalidRequest
+from containers.domain.values import Value
 
 FILE_NAME: Final = "app.toml"
 MAX_BYTES: Final = 256 << 10
@@ -288,208 +283,3 @@ class Manifest(Value):
         """Return the steps of a phase."""
         steps: tuple[StepPart, ...] = getattr(self.steps, phase)
         return steps
-
-
-def parse(data: bytes, files: Mapping[str, bytes]) -> Manifest:
-    """Return the manifest that the bytes of an `app.toml` are. `files` are all others of its folder, by path.
-
-    Raises InvalidRequest with every error at once; the fields say file, line and key: "app.toml:12 containers.web.cmd".
-    """
-    try:
-        text = data.decode()
-        values = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise InvalidRequest.of(f"{FILE_NAME}:1", f"is not text in UTF-8: {error.reason} at byte {error.start}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidRequest.of(f"{FILE_NAME}:{syntax_line(error)}", str(error)) from error
-    lines = Lines(text)
-    try:
-        found = Manifest.model_validate(values)
-    except ValidationError as error:
-        raise InvalidRequest.all(_located(field_errors(error, ""), lines)) from error
-    problems = [*_located(tuple(_problems(found, files)), lines), *_recipe_problems(found, files)]
-    if problems:
-        raise InvalidRequest.all(tuple(problems))
-    return found
-
-
-def _located(errors: Sequence[FieldError], lines: Lines) -> tuple[FieldError, ...]:
-    located = [(lines.of(_path(error.field)), error) for error in errors]
-    located.sort(key=lambda item: item[0])
-    return tuple(FieldError(f"{FILE_NAME}:{line} {error.field}".rstrip(), error.message) for line, error in located)
-
-
-def _path(field: str) -> tuple[str | int, ...]:
-    return tuple(int(part) if part.isdecimal() else part for part in field.split(".") if part)
-
-
-def _problems(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[FieldError]:
-    """Yield what is wrong between the parts: names that are none, circles, answers where they must not stand."""
-    yield from _questions(manifest)
-    yield from _references(manifest, files)
-    yield from _circle(manifest)
-    for place in _places(manifest, files):
-        yield from place.problems(manifest)
-
-
-def _questions(manifest: Manifest) -> Iterator[FieldError]:
-    before: dict[str, Question] = {}
-    for position, question in enumerate(manifest.questions):
-        path = f"questions.{position}"
-        if question.name in before:
-            yield FieldError(f"{path}.name", f"there are two questions {question.name}")
-        if condition := question.visible_if:
-            other = before.get(condition.question)
-            if other is None:
-                yield FieldError(f"{path}.visible_if", f"no question {condition.question} is asked before it")
-            elif other.is_secret:
-                yield FieldError(f"{path}.visible_if", f"{condition.question} is a secret: what is asked would tell it")
-            else:
-                yield from _condition(path, other, condition.equals)
-        before[question.name] = question
-
-
-def _condition(path: str, other: Question, value: object) -> Iterator[FieldError]:
-    try:
-        other.check(value)
-    except ValueError as error:
-        yield FieldError(f"{path}.visible_if", f"is never true: {other.name} {error}")
-
-
-def _references(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[FieldError]:
-    for key, part in manifest.containers.items():
-        yield from _known(f"containers.{key}.image", part.image, manifest.images, "image")
-        for name in part.depends:
-            yield from _known(f"containers.{key}.depends", name, manifest.containers, "container")
-        for name in part.mounts:
-            yield from _known(f"containers.{key}.mounts", name, manifest.volumes, "volume")
-    for key, volume in manifest.volumes.items():
-        if volume.question is not None:
-            yield from _asks(manifest, f"volumes.{key}.question", volume.question, QuestionType.VOLUME)
-    for position, file in enumerate(manifest.files):
-        yield from _known(f"files.{position}.volume", file.volume, manifest.volumes, "volume")
-        if file.source is not None:
-            yield from _known(f"files.{position}.source", file.source, files, "file")
-    for position, port in enumerate(manifest.ports):
-        yield from _known(f"ports.{position}.container", port.container, manifest.containers, "container")
-        yield from _asks(manifest, f"ports.{position}.question", port.question, QuestionType.PORT)
-    for key, image in manifest.images.items():
-        if image.recipe is not None:
-            yield from _known(f"images.{key}.recipe", image.recipe, files, "file")
-    if manifest.icon is not None:
-        yield from _known("icon", manifest.icon, files, "file")
-    for phase in Phase:
-        for position, step in enumerate(manifest.phase(phase)):
-            yield from _known(f"steps.{phase}.{position}.container", step.container, manifest.containers, "container")
-
-
-def _known(path: str, name: str, known: Mapping[str, object], what: str) -> Iterator[FieldError]:
-    if name not in known:
-        yield FieldError(path, f"there is no {what} {name}")
-
-
-def _asks(manifest: Manifest, path: str, name: str, kind: QuestionType) -> Iterator[FieldError]:
-    question = manifest.question(name)
-    if question is None or question.type != kind:
-        yield FieldError(path, f"there is no question {name} of the type {kind}")
-
-
-def _circle(manifest: Manifest) -> Iterator[FieldError]:
-    edges = {
-        key: tuple(name for name in part.depends if name in manifest.containers) for key, part in manifest.containers.items()
-    }
-    if cycle := Graph(edges).find_cycle():
-        yield FieldError(f"containers.{cycle[0]}.depends", f"the dependencies go round in a circle: {' → '.join(cycle)}")
-
-
-class _Place(Value):
-    """A text of the manifest into which answers are put, and which answers may stand there."""
-
-    path: str
-    text: str
-    free_text: bool
-    secrets: bool = False
-    long_text: bool = False
-    hint: str
-
-    def problems(self, manifest: Manifest) -> Iterator[FieldError]:
-        """Yield what must not stand here."""
-        try:
-            found = placeholders.names(self.text)
-        except ValueError as error:
-            yield FieldError(self.path, str(error))
-            return
-        for name in dict.fromkeys(found):
-            if message := self._refused(manifest, name):
-                yield FieldError(self.path, message)
-
-    def _refused(self, manifest: Manifest, name: str) -> str:
-        if name == INSTANCE or (name.startswith(CONTAINER) and name.removeprefix(CONTAINER) in manifest.containers):
-            return ""
-        question = manifest.question(name)
-        if question is None:
-            return f"{{{{ {name} }}}} is no question of this app"
-        if question.is_secret and not self.secrets:
-            return f"{name} is a secret: it can stand in files and in the environment of steps only"
-        if question.type == QuestionType.LONG_TEXT and not self.long_text:
-            return f"{name} has several lines: it can stand in files and in the environment of steps only"
-        if question.is_free_text and not self.free_text:
-            return f"{name} can hold any text, which could be read as a part of the command: {self.hint}"
-        return ""
-
-
-_BY_ENV: Final = "put it into env, and use the variable"
-
-
-def _places(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[_Place]:
-    for key, part in manifest.containers.items():
-        for name in ("cmd", "cwd", "ready"):
-            if text := getattr(part, name):
-                yield _Place(path=f"containers.{key}.{name}", text=text, free_text=False, hint=_BY_ENV)
-        for name, value in part.env.items():
-            yield _Place(path=f"containers.{key}.env.{name}", text=value, free_text=True, hint="")
-        for name in ("memory", "cpus", "pids"):
-            if isinstance(text := getattr(part.limits, name), str):
-                yield _Place(
-                    path=f"containers.{key}.limits.{name}", text=text, free_text=False, hint="ask for a number or a size"
-                )
-    for position, file in enumerate(manifest.files):
-        if not file.plain and (text := _text_of(file, files)) is not None:
-            yield _Place(path=f"files.{position}", text=text, free_text=True, secrets=True, long_text=True, hint="")
-    for phase in Phase:
-        for position, step in enumerate(manifest.phase(phase)):
-            yield from _places_of_step(f"steps.{phase}.{position}", step)
-    yield _Place(path="notes", text=manifest.notes, free_text=True, hint="")
-
-
-def _places_of_step(path: str, step: StepPart) -> Iterator[_Place]:
-    for word in step.run:
-        yield _Place(path=f"{path}.run", text=word, free_text=placeholders.is_whole_word(word), hint=_BY_ENV)
-    for name, value in step.env.items():
-        yield _Place(path=f"{path}.env.{name}", text=value, free_text=True, secrets=True, long_text=True, hint="")
-
-
-def _text_of(file: FilePart, files: Mapping[str, bytes]) -> str | None:
-    if file.text is not None:
-        return file.text
-    try:
-        return files.get(file.source or "", b"").decode()
-    except UnicodeDecodeError:
-        # Not text: nothing can stand in it, and whoever fills it in says so.
-        return None
-
-
-def _recipe_problems(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[FieldError]:
-    for path in dict.fromkeys(image.recipe for image in manifest.images.values() if image.recipe):
-        if path in files:
-            yield from _read_recipe(path, files[path])
-
-
-def _read_recipe(path: str, content: bytes) -> Iterator[FieldError]:
-    try:
-        recipe.parse(content.decode())
-    except UnicodeDecodeError as error:
-        yield FieldError(f"{path}:1", f"is not text in UTF-8: {error.reason}")
-    except InvalidRequest as error:
-        for problem in error.errors:
-            yield FieldError(f"{path}:{problem.field.removeprefix('line ') or 1}", problem.message)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.domain import manifest
+from containers.domain import manifest_text
+from containers.domain.manifest import Phase
 from containers.errors import InvalidRequest
 from tests.support.apps import MANIFEST, RECIPE
 
@@ -17,15 +18,15 @@ FILES = {"web.recipe": RECIPE.encode()}
 
 def errors(text: str, **files: bytes) -> list[tuple[str, str]]:
     with pytest.raises(InvalidRequest) as caught:
-        manifest.parse(text.encode(), {**FILES, **files})
+        manifest_text.parse(text.encode(), {**FILES, **files})
     return [(error.field, error.message) for error in caught.value.errors]
 
 
 def test_a_manifest_is_read() -> None:
-    found = manifest.parse(MANIFEST.encode(), FILES)
+    found = manifest_text.parse(MANIFEST.encode(), FILES)
     assert (found.name, found.version, list(found.containers)) == ("note", "1.0", ["db", "web"])
     assert str(found.image_ref("web")) == "app-note-web:1.0"
-    assert [step.title for step in found.phase(manifest.Phase.INSTALL)] == ["Write who is installed"]
+    assert [step.title for step in found.phase(Phase.INSTALL)] == ["Write who is installed"]
 
 
 def test_all_errors_come_at_once_with_file_line_and_key() -> None:
@@ -85,7 +86,7 @@ def test_a_recipe_has_lines_of_its_own() -> None:
 def test_what_is_no_toml_says_where() -> None:
     assert errors("manifest = 1\nname = \n")[0][0] == "app.toml:2"
     with pytest.raises(InvalidRequest, match="UTF-8"):
-        manifest.parse(b"\xff", {})
+        manifest_text.parse(b"\xff", {})
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_conditions_look_back_at_answers_that_can_be(condition: str, message: st
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     with pytest.raises(InvalidRequest):
-        manifest.parse(data, {})
+        manifest_text.parse(data, {})
 
 
 @given(st.data())
@@ -115,4 +116,4 @@ def test_a_manifest_with_any_line_changed_is_read_or_refused(data: st.DataObject
     )
     # Anything but a refusal would be a bug's own exception.
     with suppress(InvalidRequest):
-        manifest.parse("\n".join(lines).encode(), FILES)
+        manifest_text.parse("\n".join(lines).encode(), FILES)

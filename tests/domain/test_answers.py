@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.domain import answers, manifest
+from containers.domain import answers, manifest, manifest_text
 from containers.domain.image import Defaults
 from containers.domain.installation import Outline, Stack, outline
 from containers.domain.placeholders import Quoting, fill
@@ -17,7 +17,7 @@ from containers.errors import InvalidRequest
 from tests.domain.samples import INVISIBLE
 from tests.support.apps import MANIFEST, RECIPE
 
-NOTE = manifest.parse(MANIFEST.encode(), {"web.recipe": RECIPE.encode()})
+NOTE = manifest_text.parse(MANIFEST.encode(), {"web.recipe": RECIPE.encode()})
 
 
 def question(type_: str, **more: Any) -> Question:

@@ -94,6 +94,16 @@ def test_domain_and_host_need_no_framework(path: Path) -> None:
     assert foreign == set()
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in modules() if package_of(path) in ("views", "api", "forms")], ids=lambda path: path.name
+)
+def test_definitions_are_read_as_who_looks_may_see_them(path: Path) -> None:
+    """Pages and the API read definitions through `services.disclosure`, which hides secrets (docs/decisions/0017)."""
+    unmasked = {"spec_of", "data_of", "definition_of"}
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+    assert not [node.attr for node in nodes if ast.unparse(node.value) == "specs" and node.attr in unmasked]
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(APP)))
 def test_only_the_host_package_touches_processes(path: Path) -> None:
     if package_of(path) == "host":

@@ -21,7 +21,7 @@ from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest
 from containers.models import Container
-from containers.services import configs, containers, images, logs, operations, sight
+from containers.services import containers, disclosure, images, logs, operations, sight
 
 router = Router(tags=["containers"])
 
@@ -112,7 +112,7 @@ def destroy_container(request: ApiRequest, name: str, filters: Query[Removal]) -
 def show_config(request: ApiRequest, name: str) -> HttpResponse:
     """Return the LXC configuration as the next start will write it, as plain text."""
     rows = sight.containers().select_related("host").with_definition()
-    return plain_text(configs.preview(sight.container(name, rows)))
+    return plain_text(disclosure.config_of(sight.container(name, rows)))
 
 
 @router.get("/containers/{name}/log/", auth=SEE, response=ERRORS, openapi_extra=PLAIN_TEXT)

@@ -14,7 +14,7 @@ from containers.api.containers import get_container
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
 from containers.models import Container
-from containers.services import drift, sight
+from containers.services import disclosure, drift, sight
 
 router = Router(tags=["containers"])
 
@@ -58,5 +58,5 @@ def _get(name: str) -> Container:
 
 
 def _drift(row: Container) -> dict[str, Any]:
-    entries = [entry.export() for entry in drift.entries(row)]
+    entries = [entry.export() for entry in disclosure.drift_of(row)]
     return {"seen_at": row.host.monitor_seen_at, "ignored": bool(entries) and not row.has_drift, "entries": entries}

@@ -7,7 +7,7 @@ from typing import Any
 
 from containers.domain.repository import OWN, Index, export
 from containers.models import Command, Container, Image, Job, Layer, Line, Repository, Revision, Step
-from containers.services import exported, specs
+from containers.services import disclosure, exported, specs
 from containers.services import images as service
 from containers.services.repositories import Offered
 
@@ -15,7 +15,7 @@ from containers.services.repositories import Offered
 def container(row: Container) -> dict[str, Any]:
     return {
         "name": row.name,
-        "definition": specs.definition_of(row),
+        "definition": disclosure.definition_of(row),
         "description": row.description,
         "autostart": row.autostart,
         "protected": row.protected,
@@ -36,7 +36,7 @@ def revision(row: Revision) -> dict[str, Any]:
         "user": row.user_name or None,
         "via": row.via,
         "created_at": row.created_at,
-        "data": row.data,
+        "data": disclosure.revision_of(row),
     }
 
 
@@ -108,7 +108,7 @@ def _image(row: Image, used_by: list[str]) -> dict[str, Any]:
         "name": row.name,
         "version": row.version,
         "layers": service.layer_names(row),
-        "defaults": row.defaults,
+        "defaults": disclosure.defaults(row.defaults),
         "size": service.size(row),
         "used_by": used_by,
     }
@@ -137,4 +137,9 @@ def own_repository(index: Index, images: Iterable[Offered]) -> dict[str, Any]:
 
 
 def offers(images: Iterable[Offered]) -> list[dict[str, Any]]:
-    return [{**export(item.entry), "here": item.offer} for item in images]
+    return [{**_offer(item), "here": item.offer} for item in images]
+
+
+def _offer(item: Offered) -> dict[str, Any]:
+    data = export(item.entry)
+    return {**data, "defaults": disclosure.defaults(data["defaults"])}

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from containers.domain.limits import Limits
 from containers.domain.lxc_config import Item, parse
-from containers.domain.secrecy import Masker
+from containers.domain.secrecy import Masker, masked_setting
 from containers.domain.text import shown
 
 # More of a file that was written by somebody else says nothing new.
@@ -43,7 +43,8 @@ class Entry:
 
     def masked(self) -> Entry:
         """Return it as it is shown: without the secrets that the environment may hold."""
-        wanted, rendered, actual = (Masker().mask(side) for side in (self.wanted, self.rendered, self.actual))
+        sides = (self.wanted, self.rendered, self.actual)
+        wanted, rendered, actual = (masked_setting(self.key, side, Masker()) for side in sides)
         return replace(self, wanted=wanted, rendered=rendered, actual=actual)
 
     def export(self) -> dict[str, str]:

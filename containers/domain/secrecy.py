@@ -60,6 +60,21 @@ def masked(value: Any) -> Any:
     return _masked(value, Masker(_values_in(value)), in_env=False)
 
 
+def masked_config(text: str) -> str:
+    """Return the text of an LXC configuration with its secrets replaced."""
+    masker = Masker()
+    items = (line.partition(" = ") for line in text.split("\n"))
+    return "\n".join(key + between + masked_setting(key, value, masker) for key, between, value in items)
+
+
+def masked_setting(key: str, value: str, masker: Masker) -> str:
+    """Return the value of a key of an LXC configuration with its secrets replaced: a variable's by its name."""
+    name, is_set, content = value.partition("=")
+    if key == "lxc.environment" and is_set and content and is_telling(name):
+        return f"{name}={MASK}"
+    return masker.mask(value)
+
+
 def _values_in(value: Any) -> set[str]:
     """Return the values of the variables that tell that they are secret, however deep."""
     if isinstance(value, Mapping):

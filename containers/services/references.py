@@ -1,4 +1,4 @@
-"""Whether the names in definitions exist: containers they depend on without a cycle, layers that can be used."""
+"""Whether definitions can be meant: containers they depend on without a cycle, layers that can be used, values not hidden."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from containers.domain.graph import Graph
+from containers.domain.secrecy import MASK
 from containers.domain.spec import ContainerSpec
 from containers.errors import FieldError, InvalidRequest
 from containers.models import Layer
@@ -26,8 +27,9 @@ class References:
 def resolve(new: Sequence[ContainerSpec], *, fields: Mapping[str, str] | None = None, unavailable: bool = False) -> References:
     """Return the keys of all that the definitions in `new` refer to, taking them for saved already.
 
-    Raises InvalidRequest with every missing name and with a cycle, if there is one. `fields` says by container where its
-    definition stands in what was sent. With `unavailable`, layers that are still being imported will do.
+    Raises InvalidRequest with every missing name, with values that came here hidden, and with a cycle, if there is one.
+    `fields` says by container where its definition stands in what was sent. With `unavailable`, layers that are still
+    being imported will do.
     Call it with the host locked: otherwise two that save at once could close a cycle. Four queries.
     """
     paths = dict.fromkeys((spec.name for spec in new), DEFINITION) | dict(fields or {})
@@ -39,6 +41,7 @@ def resolve(new: Sequence[ContainerSpec], *, fields: Mapping[str, str] | None = 
     for spec in new:
         errors += _missing_containers(spec, names, paths[spec.name])
         errors += _unusable_layers(spec, layers, paths[spec.name], unavailable=unavailable)
+        errors += _hidden_values(spec, paths[spec.name])
     if errors:
         raise InvalidRequest.all(tuple(errors))
     _check_cycle(new, paths)
@@ -59,6 +62,12 @@ def _unusable_layers(spec: ContainerSpec, layers: Mapping[str, Layer], path: str
         elif not (layers[name].is_available or unavailable):
             errors.append(FieldError(f"{path}.layers", f"the layer {name} is not ready for use yet"))
     return errors
+
+
+def _hidden_values(spec: ContainerSpec, path: str) -> list[FieldError]:
+    """Refuse what somebody was shown who may not see the value: it would be started with eight stars."""
+    message = "is hidden in what you sent: put the value itself there"
+    return [FieldError(f"{path}.env.{key}", message) for key, value in spec.definition.env.items() if value == MASK]
 
 
 def _check_cycle(new: Sequence[ContainerSpec], paths: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What somebody may see: the containers, and the jobs about them.
+"""What somebody may see: the containers, the jobs about them, and the secrets in definitions (`services.disclosure`).
 
 Who looks is set once for each request (`looking_as`), so that no list, count, graph or search has to be told. Where nobody
 is set, root's own processes and commands look, and see everything. Rows are restricted in the database: no query more.
@@ -18,16 +18,20 @@ from containers.domain.rights import Scope
 from containers.models import Container, JobContainer
 from containers.querysets import ContainerQuerySet, JobQuerySet
 from containers.services import access, hosts
-from containers.services.access import Who
+from containers.services.access import Right, Who
 from containers.services.actor import Actor
 
 
 @dataclass(frozen=True)
 class Sight:
-    """`scopes` is None where everything is seen. `user` is whose own jobs are seen, whatever else they touched."""
+    """`scopes` is None where everything is seen. `user` is whose own jobs are seen, whatever else they touched.
+
+    `clear` is where secrets are seen, too: on what may be edited; None is everywhere.
+    """
 
     scopes: frozenset[Scope] | None
     user: int | None = None
+    clear: frozenset[Scope] | None = None
 
     def covers(self, name: str) -> bool:
         """Return whether a container of that name is seen."""
@@ -36,6 +40,10 @@ class Sight:
     def unseen(self, names: Iterable[str]) -> list[str]:
         """Return those of `names` that are not seen: to who looks they do not exist."""
         return [name for name in names if not self.covers(name)]
+
+    def is_clear(self, name: str) -> bool:
+        """Return whether the secrets of a container of that name are seen, too."""
+        return self.clear is None or any(scope.covers(name) for scope in self.clear)
 
     def containers(self) -> ContainerQuerySet:
         """Return the containers of this host that are seen."""
@@ -67,10 +75,17 @@ _current: ContextVar[Callable[[], Sight]] = ContextVar("sight", default=lambda: 
 
 def of(who: Who) -> Sight:
     """Return what `who` may see."""
-    scopes = frozenset(one.scope for one in access.holdings(who) if one.right == "view")
     user = who.user if isinstance(who, Actor) else who
-    everything = any(scope.is_everywhere for scope in scopes)
-    return EVERYTHING if everything else Sight(scopes, user.pk if isinstance(user, User) else None)
+    seen, clear = _scopes(who, "view"), _scopes(who, "edit")
+    if seen is None and clear is None:
+        return EVERYTHING
+    return Sight(seen, user.pk if isinstance(user, User) and seen is not None else None, clear)
+
+
+def _scopes(who: Who, right: Right) -> frozenset[Scope] | None:
+    """Return where somebody holds a right; None is everywhere."""
+    scopes = frozenset(one.scope for one in access.holdings(who) if one.right == right)
+    return None if any(scope.is_everywhere for scope in scopes) else scopes
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import FieldError, InvalidRequest
 from containers.models import Container, Job
-from containers.services import access, audit, events, hosts, sight, specs, storing, volumes
+from containers.services import access, audit, disclosure, events, hosts, sight, storing, volumes
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -55,7 +55,7 @@ def export() -> dict[str, Any]:
     """Return all containers of this host as a document that `import_containers` takes; five queries."""
     document: dict[str, Any] = {"containers": {}, "settings": {}}
     for row in sight.containers().lasting().with_definition():
-        data = specs.data_of(row)
+        data = disclosure.data_of(row)
         # One that is not valid is shown as it is, even if that is empty.
         name = data.pop("name", "")
         document["containers"][name] = data.pop("definition")

@@ -10,9 +10,9 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from containers.domain.secrecy import Masker
+from containers.domain.secrecy import masked_config
 from containers.errors import InvalidRequest
-from containers.services import configs, sight, specs, transfer
+from containers.services import configs, disclosure, sight, transfer
 from containers.views import activities, charts, differences
 from containers.views.access import Request, actor_of, get_container
 from containers.views.jobs import page_of
@@ -48,8 +48,8 @@ def config(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "config")
     try:
-        masker = Masker()
-        lines = [masker.mask(line).partition(" = ") for line in configs.preview(container).splitlines()]
+        # On a screen that others see, too: hidden whoever looks.
+        lines = [line.partition(" = ") for line in masked_config(configs.preview(container)).splitlines()]
     except InvalidRequest as error:
         return render(request, "containers/config.html", page.context | {"error": error}, status=error.status)
     return render(request, "containers/config.html", page.context | {"lines": lines})
@@ -70,7 +70,7 @@ def export(request: Request, name: str) -> HttpResponse:
     """One container as a document that the import takes."""
     container = get_container(request, name, "view")
     transfer.take(actor_of(request), name)
-    data = specs.data_of(container)
+    data = disclosure.data_of(container)
     document: dict[str, Any] = {"containers": {name: data.pop("definition")}}
     del data["name"]
     if data:

@@ -19,7 +19,7 @@ from containers.errors import InvalidRequest, Overtaken, SpocError
 from containers.forms.actions import CloneForm
 from containers.forms.container import ContainerForm
 from containers.models import Container, Image
-from containers.services import containers, hosts, images, specs
+from containers.services import containers, disclosure, hosts, images
 from containers.views.access import Request, actor_of, get_container, require_somewhere
 from containers.views.editor import Editor
 from containers.views.overlap import settle
@@ -43,7 +43,7 @@ def create(request: Request) -> HttpResponse:
 @login_required
 def edit(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view" if request.method == "GET" else "edit")
-    form = ContainerForm(_data(request), saved=specs.data_of(container), revision=container.revision)
+    form = ContainerForm(_data(request), saved=disclosure.data_of(container), revision=container.revision)
     saved = _save(form, partial(_update, request, container, form))
     if saved is not None:
         return _saved(request, saved)
@@ -62,7 +62,7 @@ def preview(request: Request, name: str = "") -> HttpResponse:
     """What the form would save, as text, and what saving it would do."""
     require_somewhere(request, "edit")
     container = get_container(request, name, "edit") if name else None
-    form = ContainerForm(request.POST, saved=specs.data_of(container) if container else None)
+    form = ContainerForm(request.POST, saved=disclosure.data_of(container) if container else None)
     form.to_spec()
     overlap = settle(form, container)[1] if container else None
     context = {"editor": Editor(form, container, overlap), "may_operate": True}
@@ -124,7 +124,7 @@ def _create(request: Request, spec: ContainerSpec) -> Container:
 
 
 def _update(request: Request, container: Container, form: ContainerForm, spec: ContainerSpec) -> Container:
-    if spec.export() == specs.data_of(container):
+    if spec.export() == disclosure.data_of(container):
         # Clicked twice, or nothing was changed.
         messages.info(request, _("%(name)s is as you want it since revision %(number)d.") % _named(container))
         return container

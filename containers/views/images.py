@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from containers.errors import InvalidRequest, SpocError
 from containers.models import Image
-from containers.services import hosts
+from containers.services import disclosure, hosts
 from containers.services import images as service
 from containers.services.access import Right
 from containers.views.access import Request, actor_of, require
@@ -76,6 +76,6 @@ def _image(request: Request, name: str, version: str, right: Right) -> Image:
 def _defaults(image: Image) -> dict[str, object] | None:
     """Return the defaults that the image gives; None where its row is broken."""
     try:
-        return image.valid_defaults.export()
+        return disclosure.defaults(image.valid_defaults.export())
     except InvalidRequest:
         return None

@@ -99,3 +99,8 @@ def test_any_line_is_masked_and_none_grows_without_bound(line: str) -> None:
 )
 def test_a_record_keeps_no_secret(value: object, masked: object) -> None:
     assert secrecy.masked(value) == masked
+
+
+def test_variables_of_a_configuration_are_hidden_by_their_names() -> None:
+    text = "lxc.rootfs.path = dir:/x\nlxc.environment = APP_KEY=abc\nlxc.environment = PORT=80\nlxc.environment = PIN=\n# x"
+    assert secrecy.masked_config(text) == text.replace("APP_KEY=abc", f"APP_KEY={MASK}")

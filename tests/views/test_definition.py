@@ -450,3 +450,15 @@ def test_more_rows_need_no_more_queries(client: Client, django_assert_max_num_qu
     )
     with django_assert_max_num_queries(len(few)):
         client.get("/containers/web/definition/")
+
+
+def test_secrets_are_for_who_may_edit(client: Client, viewer_client: Client) -> None:
+    rows.container("web", env={"DB_PASSWORD": "hunter22-of-db", "URL": "pg://me:hunter22-in-url@db/x", "PORT": "80"})
+    rows.image("app:1", env={"DB_PASSWORD": "hunter22-of-db"})
+    for path in ("/containers/web/definition/", "/containers/web/export/", "/export/", "/images/app/1/"):
+        assert "hunter22-of-db" in client.get(path).content.decode(), path
+        response = viewer_client.get(path)
+        text = response.content.decode()
+        assert (response.status_code, "DB_PASSWORD" in text, "hunter22" in text) == (200, True, False), path
+    assert "are shown to those who may edit" in viewer_client.get("/containers/web/definition/").content.decode()
+    assert "are shown to those who may edit" not in client.get("/containers/web/definition/").content.decode()

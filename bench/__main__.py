@@ -55,12 +55,15 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     described = machine.describe()
     wanted = arguments.measurement or list(MEASUREMENTS)
-    reports = []
-    with running_panel() as panel:
-        for name in (name for name in MEASUREMENTS if name in wanted):
-            print(f"bench: measuring {name}", file=sys.stderr, flush=True)
-            reports.append(MEASUREMENTS[name](panel, QUICK if arguments.quick else Repetitions()))
-    print(markdown(described, reports), end="")
+    reports: list[Report] = []
+    try:
+        with running_panel() as panel:
+            for name in (name for name in MEASUREMENTS if name in wanted):
+                print(f"bench: measuring {name}", file=sys.stderr, flush=True)
+                reports.append(MEASUREMENTS[name](panel, QUICK if arguments.quick else Repetitions()))
+    finally:
+        # One that fails does not take the others' figures with it.
+        print(markdown(described, reports), end="", flush=True)
 
 
 def _arguments() -> argparse.Namespace:

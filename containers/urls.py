@@ -9,6 +9,7 @@ from django.urls import path, register_converter
 from containers.choices import CONTAINER_OPERATIONS, Operation
 from containers.views import (
     account,
+    account_changes,
     accounts,
     apps,
     audit,
@@ -39,6 +40,7 @@ from containers.views import (
     signing,
     styleguide,
     terminals,
+    tokens,
     transfer,
     upkeep,
     volumes,
@@ -103,6 +105,21 @@ account_urls: Final = [
     path("theme/", account.theme, name="theme"),
     path("language/", account.language, name="language"),
     path("columns/", account.columns, name="columns"),
+]
+
+people_urls: Final = [
+    path("rights/", accounts.rights_table, name="rights"),
+    path("accounts/", accounts.account_list, name="account-list"),
+    path("accounts/<number:number>/", accounts.account_detail, name="account-detail"),
+    path("accounts/<number:number>/switch/", account_changes.switch, name="account-switch"),
+    path("accounts/<number:number>/roles/", account_changes.set_roles, name="account-roles"),
+    path("accounts/<number:number>/give/", account_changes.give, name="account-give"),
+    path("accounts/<number:number>/take/<number:grant>/", account_changes.take, name="account-take"),
+    path("accounts/<number:number>/password/", account_changes.set_password, name="account-password"),
+    path("accounts/<number:number>/remove/", account_changes.remove, name="account-remove"),
+    path("tokens/", tokens.token_list, name="token-list"),
+    path("tokens/everybody/", tokens.token_everybody, name="token-everybody"),
+    path("tokens/<number:number>/revoke/", tokens.revoke, name="token-revoke"),
 ]
 
 container_urls: Final = [
@@ -226,9 +243,9 @@ urlpatterns = [
     path("notifications/read/", notifications.mark_read, name="notifications-read"),
     path("notifications/<number:number>/", notifications.toast, name="notification"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
-    path("rights/", accounts.rights_table, name="rights"),
     path("operations/", rights.operations, name="operations"),
     *account_urls,
+    *people_urls,
     *container_urls,
     *job_urls,
     *image_urls,

@@ -115,6 +115,7 @@ TERMINAL: Final = _somewhere("terminal")
 AUDIT: Final = _everywhere("audit")
 IMAGES: Final = _everywhere("images")
 INSTALL: Final = _everywhere("install")
+USERS: Final = _everywhere("users")
 # Who may do more than look; what exactly it takes depends on what is asked for.
 ACT: Final = (BearerToken(access.require_act), SessionCookie(access.require_act))
 

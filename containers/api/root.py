@@ -12,6 +12,7 @@ from ninja.errors import ValidationErrorContext
 from ninja.operation import Operation
 
 from containers.api import (
+    accounts,
     apps,
     audit,
     cleanup,
@@ -31,6 +32,7 @@ from containers.api import (
     repositories,
     storage,
     terminals,
+    tokens,
     transfer,
 )
 from containers.api.auth import OPERATE
@@ -109,6 +111,8 @@ for part in (
     terminals,
     events,
     storage,
+    tokens,
+    accounts,
 ):
     api.add_router("", part.router)
 api.add_router("", elsewhere)

@@ -17,6 +17,8 @@ class ApiToken(models.Model):
     scope = models.JSONField(default=list, blank=True)
     # Networks that it is taken from, as "10.0.0.0/8"; empty for any.
     addresses = models.JSONField(default=list, blank=True)
+    # The token that it was asked for with: it is good for no more, and goes with it.
+    made_with = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="made")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)
     last_used_at = models.DateTimeField(null=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import cast
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -15,7 +17,7 @@ from containers.services import access, audit
 from containers.services.actor import Actor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Given:
     """A right and where it is held."""
 
@@ -35,6 +37,11 @@ class Given:
         if known in WHOLE and not scope.is_everywhere:
             raise InvalidRequest.of("pattern", f"{known} is about no container in particular: it is held as a whole")
         return cls(known, scope)
+
+    @classmethod
+    def of(cls, row: Grant) -> Given:
+        """Return what a row gives, whatever anybody has written there."""
+        return cls(cast("Right", row.right), row.scope)
 
 
 def give_role(actor: Actor, user: User, role: str) -> None:
@@ -77,8 +84,31 @@ def take(actor: Actor, user: User, given: Given) -> None:
             audit.record(actor, EventKind.ROLE_REVOKE, user.get_username(), _about(given))
 
 
+def set_roles(actor: Actor, user: User, wanted: Collection[str]) -> None:
+    """Give `user` these roles and no other. Raises Forbidden, NotFound, Conflict."""
+    had = set(user.groups.values_list("name", flat=True))
+    with transaction.atomic():
+        # Given first: somebody has to be left who administers accounts.
+        for role in sorted(set(wanted) - had):
+            give_role(actor, user, role)
+        for role in sorted(had - set(wanted)):
+            take_role(actor, user, role)
+
+
+def set_grants(actor: Actor, user: User, wanted: Collection[Given]) -> None:
+    """Give `user` these rights in person and no other. Raises Forbidden, Conflict."""
+    had = {Given.of(row) for row in Grant.objects.filter(user=user)}
+    with transaction.atomic():
+        for given in sorted(set(wanted) - had):
+            give(actor, user, given)
+        for given in sorted(had - set(wanted)):
+            take(actor, user, given)
+
+
 def check_administered() -> None:
     """Raise Conflict where nobody is left who may administer accounts; asked in the transaction of a change."""
+    # One change at a time: two who take the right from each other would each see the other still have it.
+    audit.hold_end()
     if not any(one.right == "users" and one.scope.is_everywhere for _user, held in access.everyone() for one in held):
         raise Conflict("Nobody would be left who may administer accounts", resolution="Make somebody else administrator first.")
 

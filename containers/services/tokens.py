@@ -11,59 +11,48 @@ import hashlib
 import ipaddress
 import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from containers.domain.rights import RIGHTS, Right
-from containers.errors import InvalidRequest, NotFound
+from containers.choices import EventKind
+from containers.errors import Conflict, Forbidden, NotFound
 from containers.models import ApiToken
-from containers.services import access, audit
+from containers.services import access, audit, token_terms
 from containers.services.actor import Actor
+from containers.services.token_terms import Terms
 
 # Lets scanners for leaked secrets, and people, see what it is.
 PREFIX: Final = "spoc_"
 # A write for every request would cost more than the request.
 USE_NOTED_EVERY: Final = datetime.timedelta(minutes=1)
-READ_ONLY: Final[tuple[Right, ...]] = ("view", "audit")
-MOST_ADDRESSES: Final = 20
-MOST_DAYS: Final = 3_650
+# Whoever needs more has lost count of them.
+MOST: Final = 100
+# Where a `User` object that came with a token has it.
+_TOKEN: Final = "_spocweb_token"  # noqa: S105
 
 
-@dataclass(frozen=True)
-class Terms:
-    """What a key is good for. `scope` empty: all that its owner may; `addresses` empty: from anywhere; `days` None: for ever."""
+def create(actor: Actor, user: User, terms: Terms) -> tuple[ApiToken, str]:
+    """Make a token for `user`, who asks himself, and put it on record; return it and its text, which cannot be had again.
 
-    name: str = ""
-    scope: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    days: int | None = None
-
-
-def create(actor: Actor, user: User, terms: Terms) -> str:
-    """Make a token for `user` and put it on record; return its text, which cannot be had again. Raises InvalidRequest."""
-    text = create_token(user, terms)
-    data = {"name": terms.name, "scope": list(terms.scope), "addresses": list(terms.addresses), "days": terms.days}
-    audit.record(actor, "token.create", user.get_username(), {key: value for key, value in data.items() if value})
-    return text
+    Asked for with a token, it is good for no more than that one, and goes with it. Raises InvalidRequest, Conflict, Forbidden.
+    """
+    if actor.user != user and actor.via not in access.ROOT_VIA:
+        raise Forbidden("A token is made by whose it is, or by root on the host")
+    if of(user).count() >= MOST:
+        raise Conflict(f"There are {MOST} tokens of {user.get_username()}", resolution="Take back those that nobody needs.")
+    with transaction.atomic():
+        row, text = _insert(user, token_terms.row_of(terms, token_of(actor)))
+        audit.record(actor, EventKind.TOKEN_CREATE, user.get_username(), _about(row))
+    return row, text
 
 
 def create_token(user: User, terms: Terms = Terms()) -> str:  # noqa: B008  a frozen value
     """Make a token for `user` and return its text. Raises InvalidRequest for terms that are none."""
-    _check(terms)
-    text = f"{PREFIX}{secrets.token_urlsafe(32)}"
-    ApiToken.objects.create(
-        user=user,
-        digest=digest_of(text),
-        name=terms.name,
-        scope=_scope_of(terms.scope),
-        addresses=[str(ipaddress.ip_network(address, strict=False)) for address in terms.addresses],
-        expires_at=timezone.now() + datetime.timedelta(days=terms.days) if terms.days else None,
-    )
-    return text
+    return _insert(user, token_terms.row_of(terms))[1]
 
 
 def of(user: User) -> QuerySet[ApiToken]:
@@ -71,13 +60,33 @@ def of(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.filter(user=user).order_by("-pk")
 
 
-def revoke(actor: Actor, user: User, number: int) -> None:
-    """Remove a token of `user`. Raises NotFound."""
-    row = of(user).filter(pk=number).first() if 0 < number < 2**63 else None
+def within_reach(actor: Actor) -> QuerySet[ApiToken]:
+    """Return the tokens that `actor` may look at and take back, newest first: everybody's for who administers accounts.
+
+    With a token that is not good for all that its owner may: it, and those that were made with it.
+    """
+    rows = ApiToken.objects.select_related("user").order_by("-pk")
+    if access.may(actor, "users"):
+        return rows
+    own, token = rows.filter(user=actor.user), token_of(actor)
+    return own.filter(Q(pk=token.pk) | Q(made_with=token.pk)) if token and token.scope else own
+
+
+def revoke(actor: Actor, number: int) -> ApiToken:
+    """Remove a token, and those that were made with it; return what it was. Raises NotFound, also for what is out of reach."""
+    row = within_reach(actor).filter(pk=number).first() if 0 < number < 2**63 else None
     if row is None:
         raise NotFound("There is no such token")
-    row.delete()
-    audit.record(actor, "token.revoke", user.get_username(), {"name": row.name, "token": number})
+    with transaction.atomic():
+        for one in (*row.made.all(), row):
+            audit.record(actor, EventKind.TOKEN_REVOKE, row.user.get_username(), {"number": one.pk, "name": one.name})
+        ApiToken.objects.filter(pk=number).delete()
+    return row
+
+
+def token_of(who: Actor) -> ApiToken | None:
+    """Return the token that a request came with; None for the session of a page, and for root on the host."""
+    return getattr(who.user, _TOKEN, None)
 
 
 def user_of(text: str, address: str = "") -> User | None:
@@ -92,6 +101,7 @@ def user_of(text: str, address: str = "") -> User | None:
     if token is None or not token.user.is_active or not _is_from(token.addresses, address):
         return None
     _note_use(token, address)
+    setattr(token.user, _TOKEN, token)
     if token.scope:
         access.limit(token.user, token.scope)
     return token.user
@@ -112,26 +122,23 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check(terms: Terms) -> None:
-    if unknown := [one for one in terms.scope if one not in (*RIGHTS, "read-only")]:
-        raise InvalidRequest.of("scope", f"{unknown[0][:40]!r} is none of read-only, {', '.join(RIGHTS)}")
-    if len(terms.addresses) > MOST_ADDRESSES:
-        raise InvalidRequest.of("addresses", f"{MOST_ADDRESSES} at most")
-    for address in terms.addresses:
-        try:
-            ipaddress.ip_network(address, strict=False)
-        except ValueError as error:
-            raise InvalidRequest.of("addresses", f"{address[:60]!r} is no address or network, as 10.0.0.0/8") from error
-    if terms.days is not None and not 0 < terms.days <= MOST_DAYS:
-        raise InvalidRequest.of("days", f"must be from 1 to {MOST_DAYS}")
-    if len(terms.name) > 60 or not terms.name.isprintable():
-        raise InvalidRequest.of("name", "must be 60 printable characters at most")
+def _insert(user: User, row: ApiToken) -> tuple[ApiToken, str]:
+    text = f"{PREFIX}{secrets.token_urlsafe(32)}"
+    row.user, row.digest = user, digest_of(text)
+    row.save(force_insert=True)
+    return row, text
 
 
-def _scope_of(words: Sequence[str]) -> list[str]:
-    rights = {right for word in words for right in (READ_ONLY if word == "read-only" else (word,))}
-    # Nothing can be done without looking.
-    return [right for right in RIGHTS if right in rights or (right == "view" and rights)]
+def _about(row: ApiToken) -> dict[str, object]:
+    """Return what is put on record of a token: nothing that could be used as one."""
+    data = {
+        "name": row.name,
+        "scope": row.scope,
+        "addresses": row.addresses,
+        "until": row.expires_at and row.expires_at.isoformat(timespec="seconds"),
+        "made_with": row.made_with_id,
+    }
+    return {"number": row.pk, **{key: value for key, value in data.items() if value}}
 
 
 def _is_from(networks: Sequence[str], address: str) -> bool:

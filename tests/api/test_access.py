@@ -35,7 +35,10 @@ EVENTS = ("GET", "/events/")
 TERMINALS = [operation for operation in OPERATIONS if "/terminals/" in operation[1]]
 # For those who may read the audit trail, see test_audit.py.
 AUDIT = [operation for operation in OPERATIONS if operation[1].startswith("/audit/")]
-ORDINARY = [operation for operation in OPERATIONS if operation != EVENTS and operation not in [*TERMINALS, *AUDIT]]
+# For those who administer accounts, and one's own keys: see test_accounts.py and test_tokens.py.
+ACCOUNTS = [operation for operation in OPERATIONS if operation[1].startswith(("/accounts/", "/tokens/"))]
+APART = [EVENTS, *TERMINALS, *AUDIT, *ACCOUNTS]
+ORDINARY = [operation for operation in OPERATIONS if operation not in APART]
 
 
 def concrete(path: str) -> str:
@@ -73,6 +76,15 @@ def counts() -> dict[str, int]:
 
 def test_all_operations_of_the_contract_are_there() -> None:
     assert set(OPERATIONS) == {
+        ("GET", "/accounts/"),
+        ("POST", "/accounts/"),
+        ("GET", "/accounts/{name}/"),
+        ("PATCH", "/accounts/{name}/"),
+        ("DELETE", "/accounts/{name}/"),
+        ("GET", "/tokens/"),
+        ("POST", "/tokens/"),
+        ("GET", "/tokens/{number}/"),
+        ("DELETE", "/tokens/{number}/"),
         ("GET", "/audit/"),
         ("GET", "/audit/export/"),
         ("GET", "/audit/{number}/"),

@@ -19,7 +19,7 @@ def test_it_prints_one_token_that_works() -> None:
     (token,) = stdout.getvalue().splitlines()
     assert tokens.user_of(token) == user
     event = Event.objects.get()
-    assert (event.kind, event.subject, event.via, event.data) == ("token.create", "admin", "cli", {})
+    assert (event.kind, event.subject, event.via, event.data) == ("token.create", "admin", "cli", {"number": 1})
 
 
 def test_it_says_who_does_not_exist() -> None:

@@ -59,7 +59,7 @@ EXPECTED = {
     "tickets.issue": PASSING,
     "tickets.sweep": PASSING,
     "tokens._note_use": OWN,
-    "tokens.create_token": CALLER,
+    "tokens._insert": CALLER,
     "vault._reseal": CALLER,
     "volumes.record_listing": FACTS,
     "volumes.record_made": JOB,

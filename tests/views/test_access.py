@@ -29,6 +29,7 @@ READING = {
     "app-icon",
     "installation-list",
     "installation-detail",
+    "token-list",
     "dashboard",
     "container-list",
     "container-detail",
@@ -69,6 +70,12 @@ READING = {
     "volume-detail",
 }
 POST_ONLY = {
+    "account-switch",
+    "account-roles",
+    "account-give",
+    "account-take",
+    "account-password",
+    "token-revoke",
     "installation-schedule",
     "audit-export",
     "audit-view-save",
@@ -96,19 +103,31 @@ POST_ONLY = {
     "container-drift-adopt",
     "container-drift-ignore",
 }
-FOR_ADMINISTRATORS = {"styleguide", "rights", "audit-list", "audit-detail"}
+FOR_ADMINISTRATORS = {
+    "styleguide",
+    "rights",
+    "account-list",
+    "account-detail",
+    "account-remove",
+    "token-everybody",
+    "audit-list",
+    "audit-detail",
+}
 # For those who may open terminals: see test_terminals.py.
 APART = {"container-terminal"}
 # What everybody who may look does for himself alone.
 OWN = {"notifications-read"}
+# The keys of whoever may look: a form that says nothing makes none, and there is none to take back. See test_tokens.py.
+KEYS = {"token-list": 422, "token-revoke": 404}
 # Pages that show something and take a form of what is to be added or changed.
-WITH_FORM = {"layer-list", "recipe-detail", "repository-list", "container-definition", "clean-up"}
+WITH_FORM = {"layer-list", "recipe-detail", "repository-list", "container-definition", "clean-up", "token-list"}
 NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
 GUARDED = [name for name in NAMES if name not in OPEN]
 
 
 APP_NAMES = [name for name in NAMES if name.startswith("app-") and name != "app-list"]
 INSTALLATION_NAMES = [name for name in NAMES if name.startswith("installation-") and name != "installation-list"]
+ACCOUNT_NAMES = [name for name in NAMES if name.startswith("account-") and name != "account-list"]
 RECIPE_NAMES = [name for name in NAMES if name.startswith("recipe-") and name not in {"recipe-list", "recipe-create"}]
 
 
@@ -121,6 +140,9 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "container-terminal-end": [container, 1],
         "audit-detail": [1],
         "audit-view-remove": [1],
+        **dict.fromkeys(ACCOUNT_NAMES, [1]),
+        "account-take": [1, 1],
+        "token-revoke": [1],
         "job-detail": [job],
         "job-record": [job],
         "job-output": [job, command],
@@ -220,7 +242,8 @@ def test_the_viewer_may_look_and_change_nothing(viewer_client: Client, name: str
     before = counts()
     if name not in POST_ONLY:
         assert viewer_client.get(address(name)).status_code == (200 if name in READING else 403)
-    assert viewer_client.post(address(name)).status_code in ({302} if name in OWN else {403, 405})
+    status = viewer_client.post(address(name)).status_code
+    assert status == KEYS[name] if name in KEYS else status in ({302} if name in OWN else {403, 405})
     assert counts() == before
 
 

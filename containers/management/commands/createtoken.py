@@ -7,12 +7,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 
-from containers.domain.rights import RIGHTS
-from containers.errors import InvalidRequest
+from containers.errors import SpocError
 from containers.management.following import root_actor
 from containers.services import tokens
+from containers.services.token_terms import WORDS, Terms
 
 
 class Command(BaseCommand):
@@ -22,8 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("user", help="a user's name")
         parser.add_argument("--name", default="", help="what it is for")
         parser.add_argument("--expires", type=int, metavar="DAYS", help="how many days it is good for; for ever if not given")
-        words = f"read-only, {', '.join(RIGHTS)}"
-        parser.add_argument("--scope", action="append", default=[], help=f"what it is good for, of {words}; may be repeated")
+        parser.add_argument(
+            "--scope", action="append", default=[], help=f"what it is good for, of {', '.join(WORDS)}; may be repeated"
+        )
         parser.add_argument(
             "--address", action="append", default=[], metavar="NETWORK", help="where it is taken from; may be repeated"
         )
@@ -32,10 +32,9 @@ class Command(BaseCommand):
         account = User.objects.filter(username=user).first()
         if account is None:
             raise CommandError(f"There is no user {user!r}")
-        terms = tokens.Terms(options["name"], tuple(options["scope"]), tuple(options["address"]), options["expires"])
+        terms = Terms(options["name"], tuple(options["scope"]), tuple(options["address"]), options["expires"])
         try:
-            with transaction.atomic():
-                token = tokens.create(root_actor(), account, terms)
-        except InvalidRequest as error:
+            _row, text = tokens.create(root_actor(), account, terms)
+        except SpocError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(token)
+        self.stdout.write(text)

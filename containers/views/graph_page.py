@@ -170,7 +170,9 @@ class GraphPage:
 
     @property
     def total(self) -> str:
-        return spans.duration(self.simulation.estimate.total_s) if self.simulation else ""
+        """How long it takes by all runs that are on record; empty where none is."""
+        known = self.simulation and any(timing.lasts_s for timing in self.simulation.estimate.timings)
+        return spans.duration(self.simulation.estimate.total_s) if self.simulation and known else ""
 
     @property
     def unknown(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ from containers.views.plan_page import PlanPage, shared_volumes
 def operate(request: Request, name: str, operation: Operation) -> HttpResponse:
     require_act(request)
     get_container(request, name, "view")
-    form = StartForm(request.POST if request.method == "POST" else None)
+    form = StartForm(request.POST if request.method == "POST" else None, initial={"command": request.GET.get("command", "")})
     if request.method == "GET" or not form.is_valid():
         return _plan(request, PlanPage(operation, [name]), form=form)
     command = form.cleaned_data["command"]

@@ -17,10 +17,13 @@ from containers.domain.plan import Action, Plan, PlanStep
 from containers.errors import SpocError
 from containers.models import Container, Mount
 from containers.services import hosts, plans, sight
-from containers.views import wording
+from containers.views import differences, wording
+from containers.views.differences import Change
 
 # What ends processes that somebody may be using.
 INTERRUPTING: Final = (Operation.STOP, Operation.RESTART, Operation.RESET, Operation.KILL, Operation.DESTROY)
+# Of how many containers a plan says what comes into effect.
+MOST_PENDING: Final = 5
 _EMPTYING: Final = (Action.STOP, Action.KILL)
 
 _REASONS: Final = {
@@ -114,12 +117,26 @@ class PlanPage:
         """The plan in a sentence: "Starts db, then app. cache already runs.\""""
         if not self._changes:
             return _("There is nothing to do.")
+        if self.operation == Operation.RESTART:
+            return self._restart_sentence()
         order = _(", then ").join(wording.names_in_short(names) for names in self._ranks()[:4])
         more = len(self._ranks()) - 4
         if more > 0:
             order += ngettext(", and %d step after that", ", and %d steps after that", more) % more
         verb = {Operation.START: _("Starts %s."), Operation.STOP: _("Stops %s.")}.get(self.operation, "%s.")
         return f"{verb % order} {self._skipped_sentence()}".strip()
+
+    def _restart_sentence(self) -> str:
+        stopped, started = (
+            list(dict.fromkeys(step.container for step in self._changes if step.action == action))
+            for action in (Action.STOP, Action.START)
+        )
+        if sorted(stopped) == sorted(started):
+            return _("Stops and starts %s.") % wording.names_in_short(started)
+        if not stopped:
+            return _("Starts %s.") % wording.names_in_short(started)
+        values = {"stopped": wording.names_in_short(stopped), "started": wording.names_in_short(started)}
+        return _("Stops %(stopped)s, then starts %(started)s.") % values
 
     def _skipped_sentence(self) -> str:
         skipped = [step.container for step in self.plan.steps if step.action == Action.SKIP] if self.plan else []
@@ -170,6 +187,13 @@ class PlanPage:
     def _rows(self) -> Mapping[str, Container]:
         names = {step.container for step in self.plan.steps} if self.plan else set()
         return {row.name: row for row in sight.containers().filter(name__in=names).prefetch_related("mounts")}
+
+    @property
+    def comes_into_effect(self) -> list[tuple[str, list[Change]]]:
+        """What was saved and waits for a start of these containers, the first few; one query for each."""
+        started = {step.container for step in self._changes if step.action == Action.START}
+        waiting = [row for name, row in sorted(self._rows.items()) if name in started and row.is_pending]
+        return [(row.name, changes) for row in waiting[:MOST_PENDING] if (changes := differences.pending(row))]
 
     @property
     def emptied(self) -> list[str]:

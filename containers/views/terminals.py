@@ -26,12 +26,10 @@ PAGE_SIZE = 20
 @login_required
 def terminal(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "terminal")
-    context = _lists(request, container)
-    if request.htmx:
-        return render(request, "containers/_terminals.html", context)
     page = ContainerPage.load(request, container, "terminal")
     about = {"is_recorded": settings.TERMINAL_RECORDING, "idle_s": settings.TERMINAL_IDLE_S, "grace_s": settings.TERMINAL_GRACE_S}
-    return render(request, "containers/terminal.html", page.context | context | about)
+    template = "containers/_terminal_live.html" if request.htmx else "containers/terminal.html"
+    return render(request, template, page.context | _lists(request, container) | about)
 
 
 @require_POST

@@ -223,8 +223,8 @@
     "toggle",
     async ({ target }) => {
       if (!target.open || !target.dataset.refresh) return;
-      const response = await fetch(new URL(target.dataset.refresh, location.href), { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin" }).catch(() => null);
-      if (response?.ok) window.spocweb.patch(await response.text());
+      const html = await window.spocweb.ask(new URL(target.dataset.refresh, location.href));
+      if (html) window.spocweb.patch(html);
     },
     { capture: true },
   );

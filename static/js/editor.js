@@ -136,12 +136,8 @@
   async function preview() {
     asking = new AbortController();
     const body = new URLSearchParams(new FormData(form));
-    try {
-      const response = await fetch(form.dataset.preview, { method: "POST", body, signal: asking.signal, headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang } });
-      if (response.ok) window.spocweb.patch(await response.text());
-    } catch (error) {
-      if (error.name !== "AbortError") throw error;
-    }
+    const html = await window.spocweb.ask(form.dataset.preview, { method: "POST", body, signal: asking.signal });
+    if (html) window.spocweb.patch(html);
   }
 
   // --- leaving with unsaved changes asks first ---

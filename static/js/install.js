@@ -62,15 +62,11 @@
     asking = new AbortController();
     const body = new URLSearchParams(new FormData(form));
     const before = new Set(lines().map((line) => line.textContent));
-    try {
-      const response = await fetch(form.dataset.preview, { method: "POST", body, signal: asking.signal, headers: { "HX-Request": "true" } });
-      if (!response.ok) return;
-      window.spocweb.patch(await response.text());
-      // What the last answer changed.
-      if (before.size) for (const line of lines()) line.classList.toggle("sw-line-new", !before.has(line.textContent));
-    } catch (error) {
-      if (error.name !== "AbortError") throw error;
-    }
+    const html = await window.spocweb.ask(form.dataset.preview, { method: "POST", body, signal: asking.signal });
+    if (!html) return;
+    window.spocweb.patch(html);
+    // What the last answer changed.
+    if (before.size) for (const line of lines()) line.classList.toggle("sw-line-new", !before.has(line.textContent));
   }
 
   const lines = () => [...document.querySelectorAll("#install-lines > span")];

@@ -97,7 +97,7 @@
     async show(element, rows) {
       const url = new URL(element.dataset.liveUrl, location.href);
       if (element.dataset.liveRow) (rows.length ? rows : [""]).forEach((row) => url.searchParams.append(element.dataset.liveRow, row));
-      const html = await get(url);
+      const html = await window.spocweb.ask(url);
       await released;
       if (html === null) return this.retry(rows);
       this.failures = 0;
@@ -144,19 +144,6 @@
     },
     { capture: true },
   );
-
-  // The HTML, "" where there is nothing any more, null where the answer got lost.
-  async function get(url) {
-    try {
-      const response = await fetch(url, { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin" });
-      // The session has ended.
-      if (response.headers.has("HX-Refresh")) location.reload();
-      if (response.status >= 500) return null;
-      return response.ok ? await response.text() : "";
-    } catch {
-      return null;
-    }
-  }
 
   // --- who follows what: found anew after every swap ---
   let followers = new Map();
@@ -206,7 +193,7 @@
 
   // Who is signed out is sent to the sign-in page by the answer.
   async function ask() {
-    await get(new URL(document.getElementById("strip").dataset.liveUrl, location.href));
+    await window.spocweb.ask(new URL(document.getElementById("strip").dataset.liveUrl, location.href));
     connect();
   }
 

@@ -40,10 +40,8 @@
   async function ask() {
     const url = new URL(location.href);
     url.searchParams.set("after", log.dataset.position);
-    const response = await fetch(url, { credentials: "same-origin", headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang } }).catch(() => null);
-    // The session has ended.
-    if (response?.headers.has("HX-Refresh")) location.reload();
-    return response?.ok ? response.json() : null;
+    const news = await window.spocweb.ask(url);
+    return news ? JSON.parse(news) : null;
   }
 
   async function look() {

@@ -22,11 +22,11 @@
 
   async function show(job) {
     const url = place.dataset.url.replace("0", job);
-    const response = await fetch(url, { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin" }).catch(() => null);
+    const html = await window.spocweb.ask(url);
     // Lost: the bell counts it all the same.
-    if (!response?.ok) return;
+    if (!html) return;
     const template = document.createElement("template");
-    template.innerHTML = await response.text();
+    template.innerHTML = html;
     const toast = template.content.firstElementChild;
     // Nobody is told of it, or the event came twice.
     if (!toast || document.getElementById(toast.id)) return;

@@ -48,17 +48,10 @@
     const url = new URL(form.action);
     url.searchParams.set("q", input.value);
     url.searchParams.set("options", "1");
-    try {
-      const response = await fetch(url, { headers: { "HX-Request": "true", "Page-Language": document.documentElement.lang }, credentials: "same-origin", signal: mine.signal });
-      if (response.headers.has("HX-Refresh")) return location.reload();
-      const html = response.ok ? await response.text() : null;
-      if (mine.signal.aborted) return;
-      if (html === null) return lost();
-      list.innerHTML = html;
-    } catch {
-      if (!mine.signal.aborted) lost();
-      return;
-    }
+    const html = await window.spocweb.ask(url, { signal: mine.signal });
+    if (mine.signal.aborted) return;
+    if (!html) return lost();
+    list.innerHTML = html;
     show();
     choose(options()[0]);
     status.textContent = list.querySelector("[data-count]").textContent;

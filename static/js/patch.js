@@ -1,6 +1,20 @@
-// Takes HTML from the server and puts each of its elements in place of the one with the same id.
+// Asks the server for parts of this page, and puts each element of the HTML in place of the one with the same id.
 // What a person did to the page stays: focus, ticks, opened sections, where an output was scrolled to.
 (() => {
+  // The text of the answer, in the page's language; "" where there is nothing, null where it got lost or was not waited for.
+  async function ask(url, options = {}) {
+    const headers = { "HX-Request": "true", "Page-Language": document.documentElement.lang };
+    try {
+      const response = await fetch(url, { credentials: "same-origin", headers, ...options });
+      // The session has ended.
+      if (response.headers.has("HX-Refresh")) location.reload();
+      if (response.status >= 500) return null;
+      return response.ok ? await response.text() : "";
+    } catch {
+      return null;
+    }
+  }
+
   function remember(element) {
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
     return {
@@ -67,5 +81,5 @@
     return homeless;
   }
 
-  window.spocweb = Object.assign(window.spocweb ?? {}, { patch });
+  window.spocweb = Object.assign(window.spocweb ?? {}, { ask, patch });
 })();

@@ -101,6 +101,14 @@ def test_bulk_start_and_stop_count_what_they_reach(page: Page, stack: Stack) -> 
     page.get_by_role("dialog").get_by_role("button", name="Start 2 containers").click()
     expect(page.get_by_role("row").get_by_text("Running")).to_have_count(2)
     assert {lxc.state(stack.layout, name) for name in ("db", "app")} == {"RUNNING"}
+    for verb, word, state in (("Freeze", "Frozen", "FROZEN"), ("Unfreeze", "Running", "RUNNING")):
+        for name in ("db", "app"):
+            page.get_by_role("checkbox", name=f"Select {name}", exact=True).check()
+        page.locator("#bulk summary").click()
+        page.get_by_role("button", name=re.compile(f"^{verb}")).click()
+        page.get_by_role("dialog").get_by_role("button", name=f"{verb} 2 containers").click()
+        expect(page.locator("#rows .sw-state").filter(has_text=word)).to_have_count(2)
+        assert {lxc.state(stack.layout, name) for name in ("db", "app")} == {state}
 
 
 def test_a_failed_start_says_why_in_the_checks_own_words(page: Page, stack: Stack) -> None:

@@ -89,7 +89,8 @@ def test_a_simulated_stop_is_told_as_list_drawing_and_column(client: Client) -> 
 def test_times_that_nobody_knows_are_said_to_be_unknown(client: Client) -> None:
     rows.container("db")
     text = page(client, "?operation=start&container=db").one(id="simulation").text
-    assert "not known" in text
+    assert "how long is not known yet" in text
+    assert "about" not in text
     assert "Of db no run is on record" in text
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 
 from containers.choices import ContainerState, Operation
 from containers.models import Container, Event, Job
+from containers.services import containers
 from tests.support import rows
 from tests.support.html import Element, parse
 from tests.views.conftest import HTMX
@@ -64,6 +65,27 @@ def test_the_plan_of_a_stop_says_who_goes_first_and_what_is_interrupted(client: 
     button = tree.one("form", id="confirm").one("button")
     assert button.text == "Stop 3 containers"
     assert "btn-danger" in button.classes
+
+
+def test_the_plan_of_a_restart_says_what_comes_into_effect(client: Client, operator: User) -> None:
+    row = rows.container("web", env={"PORT": "81", "API_TOKEN": "secret-before"})
+    Container.objects.update(state=RUNNING, applied_digest=row.digest, applied_revision=row.revision)
+    row = Container.objects.with_definition().get()
+    definition = {"layers": ["base"], "env": {"PORT": "80", "API_TOKEN": "secret-after"}}
+    containers.update_container(rows.actor(operator), row, {"definition": definition})
+    tree = parse(client.get("/containers/web/restart/"))
+    assert lead(tree) == "Stops and starts web. Nothing has been changed yet."
+    assert [item.text for item in tree.all("ul", "sw-check")[0].all("li")] == [
+        "env.PORT web, revision 2 81 → 80",
+        "env.API_TOKEN web, revision 2 ******** → ********",
+    ]
+
+
+def test_the_plan_of_a_restart_names_what_is_stopped_and_what_is_started_again(client: Client) -> None:
+    rows.chain(state=RUNNING)
+    Container.objects.filter(name="web").update(state=ContainerState.STOPPED)
+    tree = parse(client.get("/containers/db/restart/"))
+    assert lead(tree) == "Stops and starts db and app. Nothing has been changed yet."
 
 
 def test_confirming_queues_one_job_and_shows_it(client: Client, operator: User) -> None:

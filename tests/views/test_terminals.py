@@ -107,3 +107,31 @@ def test_the_number_of_queries_does_not_grow_with_the_lists(opener: User) -> Non
             words(client)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize(
+    ("state", "ways"),
+    [
+        (ContainerState.RUNNING, []),
+        (ContainerState.FROZEN, ["Unfreeze…"]),
+        (ContainerState.STOPPED, ["Run a command…", "Start to look around…"]),
+    ],
+)
+def test_what_does_not_run_says_how_to_look_into_it_all_the_same(
+    web: Container, admin: User, opener: User, state: ContainerState, ways: list[str]
+) -> None:
+    Container.objects.update(state=state)
+    client = signed_in(admin)
+    for headers in ({}, HTMX):
+        door = parse(client.get(PAGE, headers=headers)).one(id="terminal-door")
+        assert [link.text for link in door.all("a")] == ways
+        assert [button.text for button in door.all("button")] == ([] if ways else ["Open terminal"])
+    # Who may only open terminals is not led to what is refused.
+    assert parse(signed_in(opener).get(PAGE)).one(id="terminal-door").all("a") == []
+
+
+def test_a_start_to_look_around_only_waits(web: Container, admin: User) -> None:
+    Container.objects.update(state=ContainerState.STOPPED)
+    client = signed_in(admin)
+    address = parse(client.get(PAGE)).one(id="terminal-door").all("a")[-1]["href"]
+    assert parse(client.get(address)).one("input", name="command")["value"] == "/bin/sleep 3600"

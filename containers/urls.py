@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from django.urls import path, register_converter
@@ -45,28 +46,37 @@ from containers.views import (
     upkeep,
     volumes,
 )
+from containers.views.access import EVERYBODY, opens_to
+
+# In place of a name, where there is no valid one.
+NOTHING: Final = "~"
 
 
 class NameConverter:
-    """A container's name."""
+    """A container's name. What is none, in a row that was changed behind the services' back, is written as `~`, which names
+    nothing: a list shows such a row, and its links say that there is no such thing.
+    """
 
-    regex = "[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    valid = "[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    regex = f"(?:{valid}|~)"
 
     def to_python(self, value: str) -> str:
         return value
 
     def to_url(self, value: str) -> str:
-        return value
+        return value if re.fullmatch(self.valid, value, re.ASCII) else NOTHING
 
 
 class LayerConverter(NameConverter):
-    regex = "[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"
+    valid = "[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?"
+    regex = f"(?:{valid}|~)"
 
 
 class VersionConverter(NameConverter):
     """An image's version."""
 
-    regex = "[A-Za-z0-9](?:[A-Za-z0-9._+~-]{0,61}[A-Za-z0-9])?"
+    valid = "[A-Za-z0-9](?:[A-Za-z0-9._+~-]{0,61}[A-Za-z0-9])?"
+    regex = f"(?:{valid}|~)"
 
 
 class OperationConverter:
@@ -100,8 +110,8 @@ register_converter(OperationConverter, "operation")
 register_converter(NumberConverter, "number")
 
 account_urls: Final = [
-    path("sign-in/", signing.SignInView.as_view(), name="sign-in"),
-    path("sign-out/", signing.SignOutView.as_view(), name="sign-out"),
+    path("sign-in/", opens_to(EVERYBODY)(signing.SignInView.as_view()), name="sign-in"),
+    path("sign-out/", opens_to(EVERYBODY)(signing.SignOutView.as_view()), name="sign-out"),
     path("theme/", account.theme, name="theme"),
     path("language/", account.language, name="language"),
     path("columns/", account.columns, name="columns"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NoReturn
 
 from django.conf import settings
@@ -13,11 +12,9 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from containers.choices import Via
 from containers.errors import Forbidden
-from containers.services import access, actor, sight, tokens
-from containers.services.access import Right
+from containers.services import actor, entry, sight, tokens
+from containers.services.entry import Entry
 from containers.services.following import Credential
-
-LetIn = Callable[[User], None]
 
 
 class ApiRequest(HttpRequest):
@@ -29,15 +26,15 @@ class ApiRequest(HttpRequest):
 class BearerToken(HttpBearer):
     """`Authorization: Bearer TOKEN`; the right is asked for before anything else of the request is read."""
 
-    def __init__(self, let_in: LetIn) -> None:
+    def __init__(self, who: Entry) -> None:
         super().__init__()
-        self._let_in = let_in
+        self.entry = who
 
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
         user = tokens.user_of(token, request.META.get("REMOTE_ADDR", ""))
         if user is not None:
             sight.look_as(user)
-            self._let_in(user)
+            self.entry.require(user)
         return user
 
 
@@ -53,9 +50,9 @@ class SessionCookie(APIKeyCookie):
 
     param_name = settings.SESSION_COOKIE_NAME
 
-    def __init__(self, let_in: LetIn) -> None:
+    def __init__(self, who: Entry) -> None:
         super().__init__(csrf=False)
-        self._let_in = let_in
+        self.entry = who
 
     def __call__(self, request: HttpRequest) -> User | None:
         # Nobody's request is answered "who are you?", not "where is your CSRF token?"; a wrong token is not
@@ -70,7 +67,7 @@ class SessionCookie(APIKeyCookie):
     def authenticate(self, request: HttpRequest, key: str | None) -> User | None:
         if not isinstance(request.user, User):
             return None
-        self._let_in(request.user)
+        self.entry.require(request.user)
         return request.user
 
 
@@ -89,35 +86,22 @@ def credential_of(request: ApiRequest) -> Credential:
     return Credential(request.auth.pk, session=request.session.session_key or "", sight=sight.of(request.auth))
 
 
-def _somewhere(right: Right) -> tuple[BearerToken, SessionCookie]:
-    def let_in(user: User) -> None:
-        access.require_somewhere(user, right)
-
-    return BearerToken(let_in), SessionCookie(let_in)
+def _auth(who: Entry) -> tuple[BearerToken, SessionCookie]:
+    return BearerToken(who), SessionCookie(who)
 
 
-def _everywhere(right: Right) -> tuple[BearerToken, SessionCookie]:
-    def let_in(user: User) -> None:
-        access.require(user, right)
-
-    return BearerToken(let_in), SessionCookie(let_in)
-
-
-# What shows no more than who asks may see (`services.sight`), and what is about the host as a whole.
-SEE: Final = _somewhere("view")
-VIEW: Final = _everywhere("view")
-# Who may do it on some container is let in; on which, the service that does it asks.
-OPERATE: Final = _somewhere("operate")
-EDIT: Final = _somewhere("edit")
-EXECUTE: Final = _somewhere("execute")
-DESTROY: Final = _somewhere("destroy")
-TERMINAL: Final = _somewhere("terminal")
-AUDIT: Final = _everywhere("audit")
-IMAGES: Final = _everywhere("images")
-INSTALL: Final = _everywhere("install")
-USERS: Final = _everywhere("users")
-# Who may do more than look; what exactly it takes depends on what is asked for.
-ACT: Final = (BearerToken(access.require_act), SessionCookie(access.require_act))
+SEE: Final = _auth(entry.SEE)
+VIEW: Final = _auth(entry.VIEW)
+OPERATE: Final = _auth(entry.OPERATE)
+EDIT: Final = _auth(entry.EDIT)
+EXECUTE: Final = _auth(entry.EXECUTE)
+DESTROY: Final = _auth(entry.DESTROY)
+TERMINAL: Final = _auth(entry.TERMINAL)
+AUDIT: Final = _auth(entry.AUDIT)
+IMAGES: Final = _auth(entry.IMAGES)
+INSTALL: Final = _auth(entry.INSTALL)
+USERS: Final = _auth(entry.USERS)
+ACT: Final = _auth(entry.ACT)
 
 
 def actor_of(request: ApiRequest) -> actor.Actor:

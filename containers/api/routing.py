@@ -11,6 +11,7 @@ from ninja import Router as NinjaRouter
 from ninja.operation import Operation, PathView
 
 from containers.api.errors import answer
+from containers.services.entry import EVERYBODY, Entry
 
 _make_response_model: Final = Operation._create_response_model
 _response_models: Final[dict[Any, Any]] = {}
@@ -39,6 +40,12 @@ class JsonPathView(PathView):
         cloned.operations = [operation.clone() for operation in self.operations]
         return cloned
 
+    def get_view(self) -> Callable[..., Any]:
+        """Return the view, which says of itself who is let in: an entry for each method."""
+        view = super().get_view()
+        view.entries = {method: _entry(operation) for operation in self.operations for method in operation.methods}  # type: ignore[attr-defined]
+        return view
+
     def _sync_view(self, request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
         return _unkept(super()._sync_view(request, *args, **named))
 
@@ -55,6 +62,10 @@ class JsonPathView(PathView):
         response = answer(405, f"Only {allowed} can be used here")
         response["Allow"] = allowed
         return response
+
+
+def _entry(operation: Operation) -> Entry:
+    return next((auth.entry for auth in operation.auth_callbacks if hasattr(auth, "entry")), EVERYBODY)
 
 
 def _unkept(response: HttpResponseBase) -> HttpResponseBase:

@@ -6,6 +6,7 @@ from django.db import models
 
 from containers.choices import InstallationState
 from containers.models.container import Container
+from containers.models.fields import SizeField
 from containers.models.host import Host
 from containers.models.sealed import SealedTextField
 
@@ -135,7 +136,7 @@ class Backup(models.Model):
     app = models.CharField(max_length=40)
     version = models.CharField(max_length=63)
     file_name = models.CharField(max_length=100)
-    size_bytes = models.BigIntegerField()
+    size_bytes = SizeField()
     is_scheduled = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 

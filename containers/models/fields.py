@@ -9,6 +9,19 @@ from django.db import models
 from django.db.models.fields.json import KeyTransform
 
 
+class SizeField(models.BigIntegerField):  # type: ignore[type-arg]
+    """A number of bytes. Text, which SQLite keeps in any column, is read as an unknown one."""
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> int | None:
+        """Return what is a number, or else what the column has for nothing known."""
+        return value if isinstance(value, int) else None if self.null else 0
+
+    def deconstruct(self) -> Any:
+        """Be a BigIntegerField to migrations: in the database it is one."""
+        name, _, args, more = super().deconstruct()
+        return name, "django.db.models.BigIntegerField", args, more
+
+
 class NamesField(models.JSONField):
     """A JSON list of texts. A row of another shape is read as its JSON: it is shown, and names nothing that there is."""
 

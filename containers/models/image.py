@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from containers.choices import LayerSource
 from containers.domain.image import Defaults, ImageRef
+from containers.models.fields import SizeField
 from containers.models.host import Host
 from containers.querysets import ImageQuerySet, LayerQuerySet
 
@@ -20,7 +21,7 @@ class Layer(models.Model):
     name = models.CharField(max_length=64)
     # False from the request until the job that makes it has ended: such a layer cannot be used yet.
     is_available = models.BooleanField(default=False)
-    size_bytes = models.BigIntegerField(null=True)
+    size_bytes = SizeField(null=True)
     # SHA-256 of the uncompressed tar stream that it was made of, or that `tar` makes of it (OCI's DiffID); empty where
     # nobody has computed it.
     digest = models.CharField(max_length=64, blank=True, db_index=True)

@@ -6,6 +6,7 @@ from django.db import models
 from django.urls import reverse
 
 from containers.choices import MountKind
+from containers.models.fields import SizeField
 from containers.models.host import Host
 
 __all__ = ["Volume"]
@@ -18,7 +19,7 @@ class Volume(models.Model):
     name = models.CharField(max_length=64)
     kind = models.CharField(max_length=9, choices=MountKind)
     # None until somebody asked for it to be measured: that reads all of it.
-    size_bytes = models.BigIntegerField(null=True)
+    size_bytes = SizeField(null=True)
     measured_at = models.DateTimeField(null=True)
 
     class Meta:

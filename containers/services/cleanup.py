@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import transaction
 
+from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest, SpocError
 from containers.models import Job
@@ -65,7 +66,8 @@ def find(actor: Actor) -> Findings:
     named = parents.named_by_recipes()
     unused = hosts.layers().available().filter(uses=None, image_uses=None).exclude(name__in=named)[:MOST]
     return Findings(
-        layers=tuple(Unused(row.name, row.size_bytes) for row in unused),
+        # A row whose name is none, which the list of layers shows, is nothing that a job could remove.
+        layers=tuple(Unused(row.name, row.size_bytes) for row in unused if hosts.is_name(names.layer_name, row.name)),
         uploads=tuple(_stale_uploads()),
         leftovers=_leftovers(actor),
     )

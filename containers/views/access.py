@@ -1,9 +1,15 @@
-"""Lookup and permission in one: returns the object, or raises NotFound or Forbidden."""
+"""Who may: who a page opens to, and lookup and permission in one, which returns the object or raises NotFound or Forbidden."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar, cast
+
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django_htmx.middleware import HtmxDetails
 
 from containers.choices import Via
@@ -11,40 +17,46 @@ from containers.models import Container, Job, Layer, Volume
 from containers.querysets import ContainerQuerySet, JobQuerySet, LayerQuerySet
 from containers.services import access, actor, hosts, sight, volumes
 from containers.services.access import Right
+from containers.services.entry import EVERYBODY, Entry
 
 __all__ = [
+    "EVERYBODY",
     "Request",
     "actor_of",
     "get_container",
     "get_job",
     "get_layer",
     "get_volume",
-    "require",
-    "require_act",
-    "require_somewhere",
+    "opens_to",
 ]
 
 
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+SAFE: Final = ("GET", "HEAD", "OPTIONS")
+
+
 class Request(HttpRequest):
-    """A request of somebody who is signed in: every view is behind `login_required`."""
+    """A request of somebody who is signed in: every view is behind `opens_to`, which asks everybody else to."""
 
     user: User
     htmx: HtmxDetails
 
 
-def require(request: Request, right: Right, *names: str) -> None:
-    """Refuse who may not do `right` on the containers `names`, or on all there are where none is named."""
-    access.require(request.user, right, *names)
+def opens_to(look: Entry, change: Entry | None = None) -> Callable[[View], View]:
+    """Let in who may `look`; what is posted takes `change` where that is another right. Every page says so of itself."""
+    entries = {"GET": look, "POST": change or look}
 
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def opened(request: HttpRequest, *args: Any, **named: Any) -> HttpResponseBase:
+            entries["GET" if request.method in SAFE else "POST"].require(request.user)
+            return view(request, *args, **named)
 
-def require_somewhere(request: Request, right: Right) -> None:
-    """Refuse who may not do `right` on any container; what the page shows is restricted by `services.sight`."""
-    access.require_somewhere(request.user, right)
+        guarded = opened if look is EVERYBODY else login_required(opened)
+        guarded.entries = entries  # type: ignore[attr-defined]
+        return cast("View", guarded)
 
-
-def require_act(request: Request) -> None:
-    """Refuse who may do nothing but look: what exactly it takes depends on what is asked for, and the service asks."""
-    access.require_act(request.user)
+    return decorate
 
 
 def get_container(request: Request, name: str, right: Right, rows: ContainerQuerySet | None = None) -> Container:

@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
+from containers.services.entry import EVERYBODY
 from containers.views import columns as list_columns
+from containers.views.access import opens_to
 
 THEMES = ("light", "dark")
 COOKIE = "spocweb_theme"
@@ -17,6 +19,7 @@ YEAR_S = 365 * 86_400
 
 
 @require_POST
+@opens_to(EVERYBODY)
 def theme(request: HttpRequest) -> HttpResponse:
     """For everybody, signed in or not: it only sets a cookie."""
     response = _back(request)
@@ -30,6 +33,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@opens_to(EVERYBODY)
 def language(request: HttpRequest) -> HttpResponse:
     """For everybody, like the theme; what is no language of ours means the browser's."""
     response = _back(request)
@@ -42,6 +46,7 @@ def language(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@opens_to(EVERYBODY)
 def columns(request: HttpRequest) -> HttpResponse:
     """For everybody, like the theme; no column at all is a choice, too."""
     is_usual = "usual" in request.POST

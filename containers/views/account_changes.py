@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,15 +13,16 @@ from containers.errors import InvalidRequest, SpocError
 from containers.forms.accounts import GrantForm, PasswordForm
 from containers.forms.confirm import ConfirmForm
 from containers.services import accounts, roles
+from containers.services.entry import USERS
 from containers.services.roles import Given
-from containers.views.access import Request, actor_of, require
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.accounts import Made, page_of
 
 
 @require_POST
-@login_required
+@opens_to(USERS)
 def switch(request: Request, number: int) -> HttpResponse:
-    user = _account(request, number)
+    user = accounts.get_numbered(number)
     active = request.POST.get("active") == "true"
     try:
         accounts.set_active(actor_of(request), user, active=active)
@@ -33,10 +32,10 @@ def switch(request: Request, number: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(USERS)
 def set_roles(request: Request, number: int) -> HttpResponse:
     """All roles that are ticked, and no other."""
-    user = _account(request, number)
+    user = accounts.get_numbered(number)
     try:
         roles.set_roles(actor_of(request), user, request.POST.getlist("role"))
     except SpocError as error:
@@ -47,9 +46,9 @@ def set_roles(request: Request, number: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(USERS)
 def give(request: Request, number: int) -> HttpResponse:
-    user = _account(request, number)
+    user = accounts.get_numbered(number)
     form = GrantForm(request.POST)
     if form.is_valid():
         data = form.cleaned_data
@@ -63,10 +62,10 @@ def give(request: Request, number: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(USERS)
 def take(request: Request, number: int, grant: int) -> HttpResponse:
     """Take a right that was given in person; one that is gone already is no error."""
-    user = _account(request, number)
+    user = accounts.get_numbered(number)
     row = next((one for one in user.grants.all() if one.pk == grant), None)
     try:
         if row is not None:
@@ -77,10 +76,10 @@ def take(request: Request, number: int, grant: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(USERS)
 @sensitive_variables("password", "made")
 def set_password(request: Request, number: int) -> HttpResponse:
-    user = _account(request, number)
+    user = accounts.get_numbered(number)
     form = PasswordForm(request.POST)
     made = None
     if form.is_valid():
@@ -95,9 +94,9 @@ def set_password(request: Request, number: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(USERS)
 def remove(request: Request, number: int) -> HttpResponse:
-    user = _account(request, number)
+    user = accounts.get_numbered(number)
     form = ConfirmForm(request.POST if request.method == "POST" else None, name=user.get_username())
     if form.is_bound and form.is_valid():
         try:
@@ -110,8 +109,3 @@ def remove(request: Request, number: int) -> HttpResponse:
     template = "accounts/_remove.html" if request.htmx else "accounts/remove.html"
     context = {"section": "accounts", "person": user, "form": form}
     return render(request, template, context, status=422 if form.errors else 200)
-
-
-def _account(request: Request, number: int) -> User:
-    require(request, "users")
-    return accounts.get_numbered(number)

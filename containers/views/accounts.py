@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import Group, User
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -21,7 +20,8 @@ from containers.errors import InvalidRequest
 from containers.forms.accounts import AccountForm, GrantForm, PasswordForm
 from containers.services import access, accounts, roles, tokens
 from containers.services.access import Holding
-from containers.views.access import Request, actor_of, require
+from containers.services.entry import USERS
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.token_rows import shown
 
 PAGE_SIZE = 100
@@ -51,10 +51,9 @@ class Made:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(USERS)
 @sensitive_variables("made")
 def account_list(request: Request) -> HttpResponse:
-    require(request, "users")
     form = AccountForm(request.POST if request.method == "POST" else None)
     made = _make(request, form) if form.is_bound and form.is_valid() else None
     page = Paginator(accounts.every(), PAGE_SIZE).get_page(request.GET.get("page", "1"))
@@ -69,16 +68,14 @@ def account_list(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(USERS)
 def account_detail(request: Request, number: int) -> HttpResponse:
-    require(request, "users")
     return page_of(request, accounts.get_numbered(number))
 
 
 @require_GET
-@login_required
+@opens_to(USERS)
 def rights_table(request: Request) -> HttpResponse:
-    require(request, "users")
     found = [Account(user, _lines(held)) for user, held in access.everyone()]
     return render(request, "accounts/rights.html", {"section": "accounts", "accounts": found})
 

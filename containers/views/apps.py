@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
@@ -11,8 +10,9 @@ from django.views.decorators.http import require_GET
 from containers.catalog import apps
 from containers.errors import NotFound
 from containers.forms.queries import AppQuery
+from containers.services.entry import SEE
 from containers.views import catalogue
-from containers.views.access import Request, require_somewhere
+from containers.views.access import Request, opens_to
 from containers.views.catalogue import Catalogue
 
 # An icon may come from somebody else's catalogue: opened by itself, it does nothing, whatever is written in it.
@@ -20,17 +20,15 @@ ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def app_list(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     context = {"section": "apps", "catalogue": Catalogue(AppQuery.of(request.GET))}
     return render(request, "apps/_list.html" if request.htmx else "apps/list.html", context)
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def app_detail(request: Request, name: str) -> HttpResponse:
-    require_somewhere(request, "view")
     app = apps.find(name)
     context = {
         "section": "apps",
@@ -48,9 +46,8 @@ def app_detail(request: Request, name: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def app_icon(request: Request, name: str) -> HttpResponse:
-    require_somewhere(request, "view")
     app = apps.find(name)
     if app.icon is None:
         raise NotFound(f"{app.manifest.title} has no icon")

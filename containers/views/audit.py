@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -20,8 +19,9 @@ from containers.forms.queries import AuditQuery
 from containers.models import Event, SavedView
 from containers.querysets import EventQuerySet
 from containers.services import audit_export, audit_retention, audit_views
+from containers.services.entry import AUDIT
 from containers.views import audit_filters
-from containers.views.access import Request, actor_of, require
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.audit_events import ShownEvent
 
 PAGE_SIZE: Final = 50
@@ -40,9 +40,8 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # no generic one a
 
 
 @require_GET
-@login_required
+@opens_to(AUDIT)
 def event_list(request: Request) -> HttpResponse:
-    require(request, "audit")
     query = AuditQuery.of(request.GET)
     page = BoundedPaginator(query.apply(Event.objects.order_by("-id")), PAGE_SIZE).get_page(request.GET.get("page", "1"))
     context = {
@@ -62,9 +61,8 @@ def event_list(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(AUDIT)
 def event_detail(request: Request, number: int) -> HttpResponse:
-    require(request, "audit")
     event = Event.objects.filter(pk=number).first()
     if event is None:
         raise NotFound(f"There is no event {number}")
@@ -72,10 +70,9 @@ def event_detail(request: Request, number: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(AUDIT)
 def export(request: Request) -> StreamingHttpResponse:
     """What the filters leave, oldest first, as a file. It is recorded: it leaves the panel."""
-    require(request, "audit")
     data = QueryDict(request.POST.get("query", ""))
     name = request.POST.get("format", "")
     if name not in audit_export.FORMATS:
@@ -92,9 +89,8 @@ def exported(name: str, query: AuditQuery, last: int) -> StreamingHttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(AUDIT)
 def save_view(request: Request) -> HttpResponse:
-    require(request, "audit")
     query = request.POST.get("query", "")
     try:
         audit_views.save(actor_of(request), request.POST.get("name", ""), query)
@@ -106,9 +102,8 @@ def save_view(request: Request) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(AUDIT)
 def remove_view(request: Request, number: int) -> HttpResponse:
-    require(request, "audit")
     audit_views.remove(actor_of(request), number)
     return redirect("audit-list")
 

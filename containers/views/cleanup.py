@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from containers.errors import SpocError
 from containers.services import cleanup as service
-from containers.views.access import Request, actor_of, require
+from containers.services.entry import IMAGES, VIEW
+from containers.views.access import Request, actor_of, opens_to
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(VIEW, IMAGES)
 def clean_up(request: Request) -> HttpResponse:
-    require(request, "view" if request.method == "GET" else "images")
     if request.method == "GET":
         return render(request, "images/clean_up.html", {"section": "images", "found": service.find(actor_of(request))})
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -13,8 +12,9 @@ from django.views.decorators.http import require_GET
 from containers.domain.secrecy import masked_config
 from containers.errors import InvalidRequest
 from containers.services import configs, disclosure, sight, transfer
+from containers.services.entry import SEE
 from containers.views import activities, charts, differences
-from containers.views.access import Request, actor_of, get_container
+from containers.views.access import Request, actor_of, get_container, opens_to
 from containers.views.jobs import page_of
 from containers.views.page import ContainerPage
 from containers.views.patches import Wanted
@@ -24,7 +24,7 @@ LAST_JOBS = 5
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def overview(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     use = Use(container, charts.span_of(request.GET.get("span")))
@@ -43,7 +43,7 @@ def overview(request: Request, name: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def config(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "config")
@@ -56,7 +56,7 @@ def config(request: Request, name: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def jobs(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "jobs")
@@ -65,7 +65,7 @@ def jobs(request: Request, name: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def export(request: Request, name: str) -> HttpResponse:
     """One container as a document that the import takes."""
     container = get_container(request, name, "view")

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -15,8 +14,9 @@ from django.views.decorators.http import require_GET
 
 from containers.forms.queries import ContainerQuery
 from containers.services import access
+from containers.services.entry import SEE
 from containers.views import activities, columns, rows, states
-from containers.views.access import Request, get_container, require_somewhere
+from containers.views.access import Request, get_container, opens_to
 from containers.views.grouping import GROUPINGS, groups
 from containers.views.listing import SORTS, Listing, Row
 from containers.views.may import May
@@ -24,9 +24,8 @@ from containers.views.patches import Wanted
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def container_list(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     made_at = timezone.now()
     query = ContainerQuery.of(
         request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts={*SORTS}, groups={*GROUPINGS}
@@ -70,7 +69,7 @@ def _is_wanted(row: Row, wanted: Wanted) -> bool:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def menu(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     return render(

@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
-from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -21,9 +20,10 @@ from containers.choices import JobState
 from containers.forms.queries import ContainerQuery
 from containers.models import Job, Revision
 from containers.services import access, hosts, metrics, sight
+from containers.services.entry import SEE
 from containers.services.metrics import Now
 from containers.views import attention, charts
-from containers.views.access import Request, require_somewhere
+from containers.views.access import Request, opens_to
 from containers.views.charts import Span, Table
 from containers.views.listing import NOTHING, Listing
 from containers.views.states import CONTAINER_BADGES, JOB_BADGES, Badge
@@ -42,9 +42,8 @@ _FIGURES: Final = (
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def dashboard(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     part = request.GET.get("part")
     span = charts.span_of(request.GET.get("span"))
     context: dict[str, Any] = {

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -20,16 +19,16 @@ from containers.forms.actions import CloneForm
 from containers.forms.container import ContainerForm
 from containers.models import Container, Image
 from containers.services import containers, disclosure, hosts, images
-from containers.views.access import Request, actor_of, get_container, require_somewhere
+from containers.services.entry import EDIT, SEE
+from containers.views.access import Request, actor_of, get_container, opens_to
 from containers.views.editor import Editor
 from containers.views.overlap import settle
 from containers.views.page import ContainerPage
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(EDIT)
 def create(request: Request) -> HttpResponse:
-    require_somewhere(request, "edit")
     image = _image(request)
     form = ContainerForm(_data(request), start={"definition": images.base_of(image)} if image else None)
     container = _save(form, partial(_create, request))
@@ -40,7 +39,7 @@ def create(request: Request) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(SEE, EDIT)
 def edit(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view" if request.method == "GET" else "edit")
     form = ContainerForm(_data(request), saved=disclosure.data_of(container), revision=container.revision)
@@ -57,10 +56,9 @@ def edit(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(EDIT)
 def preview(request: Request, name: str = "") -> HttpResponse:
     """What the form would save, as text, and what saving it would do."""
-    require_somewhere(request, "edit")
     container = get_container(request, name, "edit") if name else None
     form = ContainerForm(request.POST, saved=disclosure.data_of(container) if container else None)
     form.to_spec()
@@ -70,7 +68,7 @@ def preview(request: Request, name: str = "") -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(EDIT)
 def clone(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "edit")
     form = CloneForm(_data(request))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from containers.forms.queries import GraphQuery
-from containers.views.access import Request, get_container, require_somewhere
+from containers.services.entry import SEE
+from containers.views.access import Request, get_container, opens_to
 from containers.views.activities import Shown
 from containers.views.graph_page import SCENARIOS, GraphPage
 from containers.views.page import ContainerPage
@@ -20,9 +20,8 @@ from containers.views.surroundings import Surroundings
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def whole_graph(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     made_at = timezone.now()
     page = GraphPage(GraphQuery.of(request.GET))
     context: dict[str, Any] = {
@@ -46,7 +45,7 @@ def whole_graph(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def of_container(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "dependencies")

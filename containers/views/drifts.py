@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -11,13 +10,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from containers.errors import SpocError
 from containers.services import drift as service
-from containers.views.access import Request, actor_of, get_container
+from containers.services.entry import EDIT, SEE
+from containers.views.access import Request, actor_of, get_container, opens_to
 from containers.views.page import ContainerPage
 from containers.views.patches import Wanted
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def drift(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     page = ContainerPage.load(request, container, "drift")
@@ -30,7 +30,7 @@ def drift(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(EDIT)
 def ignore(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "edit")
     try:
@@ -43,7 +43,7 @@ def ignore(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(EDIT)
 def adopt(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "edit")
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
@@ -13,14 +12,15 @@ from containers.forms.actions import KeepForm
 from containers.models import Container
 from containers.services import hosts, volumes
 from containers.services import layers as service
+from containers.services.entry import EXECUTE, EXECUTE_ALL, IMAGES, SEE, VIEW
 from containers.services.looking import Subject
-from containers.views.access import Request, actor_of, get_container, get_layer, get_volume, require
+from containers.views.access import Request, actor_of, get_container, get_layer, get_volume, opens_to
 from containers.views.browser import Browser, Row
 from containers.views.page import ContainerPage
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def layer_detail(request: Request, name: str) -> HttpResponse:
     layer = get_layer(request, name, "view", hosts.layers().with_users())
     browser = Browser(request, layer)
@@ -29,13 +29,13 @@ def layer_detail(request: Request, name: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(IMAGES)
 def layer_file(request: Request, name: str) -> HttpResponse:
     return _file(request, get_layer(request, name, "images"), "layers")
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def container_layers(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     browser = Browser(request, container)
@@ -47,13 +47,13 @@ def container_layers(request: Request, name: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(EXECUTE)
 def container_file(request: Request, name: str) -> HttpResponse:
     return _file(request, get_container(request, name, "execute"), "containers")
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def volume_detail(request: Request, name: str) -> HttpResponse:
     volume = get_volume(request, name, "view")
     browser = Browser(request, volume)
@@ -62,16 +62,15 @@ def volume_detail(request: Request, name: str) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(EXECUTE_ALL)
 def volume_file(request: Request, name: str) -> HttpResponse:
     return _file(request, get_volume(request, name, "execute"), "volumes")
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(IMAGES)
 def keep(request: Request, name: str) -> HttpResponse:
     """Keep what a container has written as a new layer."""
-    require(request, "images")
     container = get_container(request, name, "execute")
     form = KeepForm(request.POST if request.method == "POST" else None, initial={"layer": f"{name}-kept"})
     if form.is_bound and form.is_valid():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -13,8 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods
 from containers.errors import NotFound, SpocError
 from containers.models import Container, Revision
 from containers.services import containers, starts
+from containers.services.entry import EDIT, SEE
 from containers.views import differences
-from containers.views.access import Request, actor_of, get_container
+from containers.views.access import Request, actor_of, get_container, opens_to
 from containers.views.page import ContainerPage
 from containers.views.revisions import Comparison, Listed
 
@@ -22,7 +22,7 @@ PAGE_SIZE = 50
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def history(request: Request, name: str) -> HttpResponse:
     """`revision` is shown with what it changed; or with `from` and `to`, what differs between the two."""
     container = get_container(request, name, "view")
@@ -37,7 +37,7 @@ def history(request: Request, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(EDIT)
 def restore(request: Request, name: str, number: int) -> HttpResponse:
     """Shows what would change, then does it."""
     container = get_container(request, name, "edit")

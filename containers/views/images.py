@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,8 +15,8 @@ from containers.errors import InvalidRequest, SpocError
 from containers.models import Image
 from containers.services import disclosure, hosts
 from containers.services import images as service
-from containers.services.access import Right
-from containers.views.access import Request, actor_of, require
+from containers.services.entry import IMAGES, VIEW
+from containers.views.access import Request, actor_of, opens_to
 
 PAGE_SIZE: Final = 100
 
@@ -33,9 +32,8 @@ class Row:
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def image_list(request: Request) -> HttpResponse:
-    require(request, "view")
     page = Paginator(hosts.images().with_layers(), PAGE_SIZE).get_page(request.GET.get("page"))
     images = list(page.object_list)
     used_by = service.used_by(images)
@@ -44,9 +42,9 @@ def image_list(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def image_detail(request: Request, name: str, version: str) -> HttpResponse:
-    image = _image(request, name, version, "view")
+    image = _image(name, version)
     context = {
         "section": "images",
         "image": image,
@@ -58,9 +56,9 @@ def image_detail(request: Request, name: str, version: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def remove(request: Request, name: str, version: str) -> HttpResponse:
-    image = _image(request, name, version, "images")
+    image = _image(name, version)
     try:
         return redirect(service.request_remove(actor_of(request), image))
     except SpocError as error:
@@ -68,8 +66,7 @@ def remove(request: Request, name: str, version: str) -> HttpResponse:
         return redirect(image)
 
 
-def _image(request: Request, name: str, version: str, right: Right) -> Image:
-    require(request, right)
+def _image(name: str, version: str) -> Image:
     return hosts.get_image(f"{name}:{version}", hosts.images().select_related("host").with_layers())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.contrib.auth.decorators import login_required
 from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,8 +13,9 @@ from containers.catalog import apps
 from containers.errors import NotFound
 from containers.models import Backup, Installation, InstallationPort
 from containers.services import hosts, installations, sight
+from containers.services.entry import SEE
 from containers.views import catalogue, installation_page
-from containers.views.access import Request, require_somewhere
+from containers.views.access import Request, opens_to
 from containers.views.installation_page import InstallationPage, Link
 from containers.views.patches import Wanted
 from containers.views.states import Badge
@@ -34,9 +34,8 @@ class Row:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def installation_list(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     context = {
         "section": "apps",
         "rows": _rows(request),
@@ -48,9 +47,8 @@ def installation_list(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def installation_detail(request: Request, name: str) -> HttpResponse:
-    require_somewhere(request, "view")
     row = installations.get(name)
     if sight.current().unseen(catalogue.names_of(row)):
         # To who may not see its containers it is not there.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -13,8 +12,8 @@ from containers.catalog import apps
 from containers.catalog.apps import App
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.install import InstallForm
-from containers.services import app_requests
-from containers.views.access import Request, actor_of, require
+from containers.services import app_requests, entry
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.install_page import InstallPage
 
 # What a button of the form asks for; anything else gives the form back as it is.
@@ -23,9 +22,8 @@ INSTALL: Final = "install"
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(entry.INSTALL)
 def install(request: Request, name: str) -> HttpResponse:
-    require(request, "install")
     app = apps.find(name)
     form = InstallForm(app, actor_of(request), request.POST if request.method == "POST" else None)
     if form.act[0] == PLAN:
@@ -36,10 +34,9 @@ def install(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(entry.INSTALL)
 def preview(request: Request, name: str) -> HttpResponse:
     """What stands beside the form, as it would be now."""
-    require(request, "install")
     app = apps.find(name)
     page = InstallPage(app, InstallForm(app, actor_of(request), request.POST))
     return render(request, "apps/_install_side.html", {"page": page})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -19,8 +18,9 @@ from containers.models import Command, Job
 from containers.querysets import JobQuerySet
 from containers.services import jobs as service
 from containers.services import notices, records, resuming, sight
+from containers.services.entry import ACT, SEE
 from containers.views import job_filters
-from containers.views.access import Request, actor_of, get_job, require_act, require_somewhere
+from containers.views.access import Request, actor_of, get_job, opens_to
 from containers.views.job_page import JobPage
 from containers.views.job_steps import ShownCommand
 from containers.views.patches import Wanted
@@ -30,9 +30,8 @@ PLAIN_TEXT: Final = "text/plain; charset=utf-8"
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def job_list(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     query = JobQuery.of(request.GET)
     page = page_of(request, query.apply(sight.jobs()))
     if wanted := Wanted.of(request):
@@ -44,7 +43,7 @@ def job_list(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def job_detail(request: Request, number: int) -> HttpResponse:
     job = get_job(request, number, sight.jobs().select_related("retry_of"))
     wanted = Wanted.of(request)
@@ -58,7 +57,7 @@ def job_detail(request: Request, number: int) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def job_text(request: Request, number: int) -> StreamingHttpResponse:
     """The whole record as text."""
     job = get_job(request, number)
@@ -66,7 +65,7 @@ def job_text(request: Request, number: int) -> StreamingHttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def support(request: Request, number: int) -> StreamingHttpResponse:
     """The record with facts of the host and without secrets, to be kept and passed on."""
     job = get_job(request, number, sight.jobs().select_related("host"))
@@ -76,7 +75,7 @@ def support(request: Request, number: int) -> StreamingHttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def output(request: Request, number: int, command: int) -> HttpResponse:
     """Lines of a command before those that the page of its job has: for that page, or as a page of their own."""
     job = get_job(request, number)
@@ -89,9 +88,8 @@ def output(request: Request, number: int, command: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(ACT)
 def cancel(request: Request, number: int) -> HttpResponse:
-    require_act(request)
     job = get_job(request, number)
     how = Cancel.NOW if request.POST.get("how") == Cancel.NOW else Cancel.NEXT
     try:
@@ -105,9 +103,8 @@ def cancel(request: Request, number: int) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(ACT)
 def retry(request: Request, number: int) -> HttpResponse:
-    require_act(request)
     job = get_job(request, number)
     again = resuming.resume if request.POST.get("what") == "rest" else service.retry
     try:

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
@@ -20,7 +19,8 @@ from containers.forms.layers import BaseSystemForm, ImageFileForm, LayerForm, Pu
 from containers.models import Job
 from containers.services import image_imports, layers
 from containers.services.actor import Actor
-from containers.views.access import Request, actor_of, require
+from containers.services.entry import IMAGES
+from containers.views.access import Request, actor_of, opens_to
 
 
 def _from_archive(actor: Actor, form: Any) -> Job:
@@ -71,9 +71,8 @@ _BY_KEY: Final = {way.key: way for way in WAYS}
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(IMAGES)
 def layer_add(request: Request) -> HttpResponse:
-    require(request, "images")
     # Each way has an address of its own, which its form is sent to.
     way = _BY_KEY.get(request.GET.get("from", ""), WAYS[0])
     form = way.form(request.POST, request.FILES) if request.method == "POST" else way.form()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -14,21 +13,21 @@ from django.views.decorators.http import require_GET, require_POST
 from containers.errors import SpocError
 from containers.services import hosts
 from containers.services import layers as service
-from containers.views.access import Request, actor_of, get_layer, require
+from containers.services.entry import IMAGES, VIEW
+from containers.views.access import Request, actor_of, get_layer, opens_to
 
 PAGE_SIZE: Final = 200
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def layer_list(request: Request) -> HttpResponse:
-    require(request, "view")
     page = Paginator(hosts.layers().with_users(), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "layers/list.html", {"section": "layers", "layers": page.object_list, "page": page})
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def remove(request: Request, name: str) -> HttpResponse:
     layer = get_layer(request, name, "images")
     try:

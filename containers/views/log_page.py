@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.html import escape
@@ -16,8 +15,9 @@ from django.views.decorators.http import require_GET
 
 from containers.forms.queries import LogQuery
 from containers.services import logs
+from containers.services.entry import SEE
 from containers.services.logs import Piece
-from containers.views.access import Request, get_container
+from containers.views.access import Request, get_container, opens_to
 from containers.views.page import ContainerPage
 
 LENGTHS: Final = (200, 1_000, logs.MOST_LINES)
@@ -49,7 +49,7 @@ class LogPage:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def log(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "view")
     query = LogQuery.of(request.GET, LENGTHS)

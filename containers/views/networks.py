@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -10,15 +9,15 @@ from django.views.decorators.http import require_GET
 from containers.choices import Operation
 from containers.services import network as service
 from containers.services import sight
+from containers.services.entry import VIEW
 from containers.views import activities
-from containers.views.access import Request, require
+from containers.views.access import Request, opens_to
 from containers.views.patches import Wanted
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def network(request: Request) -> HttpResponse:
-    require(request, "view")
     overview = service.overview()
     shown = activities.show(lease.container for lease in overview.leases)
     context = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,16 +18,16 @@ from containers.forms.actions import DeleteForm, ExecuteForm, StartForm
 from containers.models import Job
 from containers.services import demo as demo_service
 from containers.services import operations
+from containers.services.entry import ACT, DESTROY, EDIT_ALL, EXECUTE
 from containers.views import wording
-from containers.views.access import Request, actor_of, get_container, require, require_act
+from containers.views.access import Request, actor_of, get_container, opens_to
 from containers.views.page import ContainerPage
 from containers.views.plan_page import PlanPage, shared_volumes
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(ACT)
 def operate(request: Request, name: str, operation: Operation) -> HttpResponse:
-    require_act(request)
     get_container(request, name, "view")
     form = StartForm(request.POST if request.method == "POST" else None, initial={"command": request.GET.get("command", "")})
     if request.method == "GET" or not form.is_valid():
@@ -43,10 +42,9 @@ def operate(request: Request, name: str, operation: Operation) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(ACT)
 def bulk(request: Request) -> HttpResponse:
     """Several containers, one plan. Posted without "confirm" it only shows the plan: a thousand names fit no URL."""
-    require_act(request)
     data = request.POST if request.method == "POST" else request.GET
     names, operation = list(dict.fromkeys(data.getlist("container"))), data.get("operation", "")
     if operation not in BULK or not names:
@@ -62,7 +60,7 @@ def bulk(request: Request) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(DESTROY)
 def delete(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "destroy")
     volumes = shared_volumes(name)
@@ -83,7 +81,7 @@ def delete(request: Request, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(EXECUTE)
 def execute(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "execute")
     form = ExecuteForm(request.POST if request.method == "POST" else None)
@@ -100,9 +98,8 @@ def execute(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(EDIT_ALL)
 def demo(request: Request) -> HttpResponse:
-    require(request, "edit")
     try:
         return redirect(demo_service.request_demo(actor_of(request)))
     except SpocError as error:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import F, QuerySet
 from django.db.models.functions import Length
@@ -21,9 +20,9 @@ from containers.forms.recipe import BuildForm, FileForm, NewForm, TextForm, exam
 from containers.models import Recipe
 from containers.services import hosts, outlines
 from containers.services import recipes as service
-from containers.services.access import Right
+from containers.services.entry import IMAGES, VIEW
 from containers.services.outlines import Standing
-from containers.views.access import Request, actor_of, require
+from containers.views.access import Request, actor_of, opens_to
 
 PAGE_SIZE: Final = 100
 
@@ -38,18 +37,16 @@ class Problem:
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def recipe_list(request: Request) -> HttpResponse:
-    require(request, "view")
     page = Paginator(_rows().order_by("name"), PAGE_SIZE).get_page(request.GET.get("page"))
     context = {"section": "images", "standings": outlines.standings(list(page.object_list)), "page": page}
     return render(request, "recipes/list.html", context)
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(IMAGES)
 def create(request: Request) -> HttpResponse:
-    require(request, "images")
     form = NewForm(request.POST) if request.method == "POST" else NewForm(initial={"text": _example(request)})
     problems: list[Problem] = []
     if form.is_bound and form.is_valid():
@@ -71,9 +68,9 @@ def _example(request: Request) -> str:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(VIEW, IMAGES)
 def recipe_detail(request: Request, name: str) -> HttpResponse:
-    recipe = _get(request, name, "view" if request.method == "GET" else "images")
+    recipe = _get(name)
     if request.method == "GET":
         return _page(request, recipe)
     form = TextForm(request.POST)
@@ -86,15 +83,15 @@ def recipe_detail(request: Request, name: str) -> HttpResponse:
             return redirect(service.request_build(actor_of(request), saved, DEFAULT_VERSION))
     except InvalidRequest as error:
         # It may have been saved, and not be built now.
-        return _page(request, _get(request, name, "images"), form=form, problems=_problems(error, text))
+        return _page(request, _get(name), form=form, problems=_problems(error, text))
     messages.success(request, _("Saved."), extra_tags="ok")
     return redirect(saved)
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def build(request: Request, name: str) -> HttpResponse:
-    recipe = _get(request, name, "images")
+    recipe = _get(name)
     form = BuildForm(request.POST)
     if not form.is_valid():
         return _page(request, recipe, build=form)
@@ -109,16 +106,16 @@ def build(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def delete(request: Request, name: str) -> HttpResponse:
-    service.delete(actor_of(request), _get(request, name, "images"))
+    service.delete(actor_of(request), _get(name))
     return redirect("recipe-list")
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def file(request: Request, name: str) -> HttpResponse:
-    recipe, path = _get(request, name, "view"), request.GET.get("path", "")
+    recipe, path = _get(name), request.GET.get("path", "")
     found = recipe.files.filter(path=path).first() if hosts.is_name(service.check_path, path) else None
     if found is None:
         raise NotFound(f"The recipe {name} has no such file")
@@ -130,9 +127,9 @@ def file(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def add_file(request: Request, name: str) -> HttpResponse:
-    recipe = _get(request, name, "images")
+    recipe = _get(name)
     form = FileForm(request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, recipe, file=form)
@@ -146,9 +143,9 @@ def add_file(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def remove_file(request: Request, name: str) -> HttpResponse:
-    recipe, path = _get(request, name, "images"), request.POST.get("path", "")
+    recipe, path = _get(name), request.POST.get("path", "")
     if hosts.is_name(service.check_path, path):
         service.remove_file(actor_of(request), recipe, path)
     return redirect(f"{recipe.get_absolute_url()}#files")
@@ -158,8 +155,7 @@ def _rows() -> QuerySet[Recipe]:
     return hosts.recipes().select_related("host").prefetch_related(outlines.with_files())
 
 
-def _get(request: Request, name: str, right: Right) -> Recipe:
-    require(request, right)
+def _get(name: str) -> Recipe:
     return hosts.get_recipe(name, _rows())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -17,15 +16,14 @@ from containers.forms.repositories import RepositoryForm
 from containers.models import Job, Repository
 from containers.services import exported, hosts
 from containers.services import repositories as service
-from containers.services.access import Right
+from containers.services.entry import IMAGES, VIEW
 from containers.services.ranges import file_response
-from containers.views.access import Request, actor_of, require
+from containers.views.access import Request, actor_of, opens_to
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(VIEW, IMAGES)
 def repository_list(request: Request) -> HttpResponse:
-    require(request, "view" if request.method == "GET" else "images")
     form = RepositoryForm(request.POST) if request.method == "POST" else RepositoryForm()
     if form.is_bound and form.is_valid():
         job = _add(request, form)
@@ -42,9 +40,8 @@ def repository_list(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def repository_detail(request: Request, name: str) -> HttpResponse:
-    require(request, "view")
     context: dict[str, object] = {"section": "repositories", "name": name}
     if name == OWN:
         images = service.compared(exported.index().images, own=True)
@@ -56,22 +53,21 @@ def repository_detail(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def refresh(request: Request, name: str) -> HttpResponse:
-    return redirect(service.request_refresh(actor_of(request), _repository(request, name, "images")))
+    return redirect(service.request_refresh(actor_of(request), _repository(name)))
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def remove(request: Request, name: str) -> HttpResponse:
-    service.remove(actor_of(request), _repository(request, name, "images"))
+    service.remove(actor_of(request), _repository(name))
     return redirect("repository-list")
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def fetch(request: Request, name: str) -> HttpResponse:
-    require(request, "images")
     try:
         ref = ImageRef.parse(request.POST.get("image", ""))
         return redirect(service.request_fetch(actor_of(request), name, ref))
@@ -81,32 +77,28 @@ def fetch(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def image_export(request: Request, name: str, version: str) -> HttpResponse:
-    require(request, "images")
     image = hosts.get_image(f"{name}:{version}", hosts.images().select_related("host"))
     return redirect(exported.request_export(actor_of(request), image))
 
 
 @require_GET
-@login_required
+@opens_to(IMAGES)
 def export_file(request: Request, name: str, version: str) -> HttpResponseBase:
     # What is in it can be a secret, as what is in a layer.
-    require(request, "images")
     ref = ImageRef(name, version)
     entry, stream = exported.open_file(ref)
     return file_response(request, stream, filename=entry.file, etag=entry.sha256)
 
 
 @require_POST
-@login_required
+@opens_to(IMAGES)
 def export_remove(request: Request, name: str, version: str) -> HttpResponse:
-    require(request, "images")
     return redirect(exported.request_removal(actor_of(request), ImageRef(name, version)))
 
 
-def _repository(request: Request, name: str, right: Right) -> Repository:
-    require(request, right)
+def _repository(name: str) -> Repository:
     if name == OWN:
         raise Http404
     return hosts.get_repository(name)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.contrib.auth.decorators import login_required
 from django.db.models import Count, Max, Q
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,7 +16,8 @@ from django.views.decorators.http import require_GET
 
 from containers.choices import JobState, Operation
 from containers.services import sight
-from containers.views.access import Request, require
+from containers.services.entry import VIEW
+from containers.views.access import Request, opens_to
 
 DAYS: Final = 30
 
@@ -81,9 +81,8 @@ class Ability:
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def operations(request: Request) -> HttpResponse:
-    require(request, "view")
     counts = _counts()
     abilities = [Ability(operation, MEANINGS[operation], *counts.get(operation, _NEVER)) for operation in Operation]
     return render(request, "operations.html", {"section": "operations", "abilities": abilities, "days": DAYS})

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.services import access
-from containers.views.access import Request, require_somewhere
+from containers.services.entry import SEE
+from containers.views.access import Request, opens_to
 from containers.views.finding import MAX_TYPED, find
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def search(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     typed = request.GET.get("q", "")[:MAX_TYPED]
     may_operate, may_audit = access.may_somewhere(request.user, "operate"), access.may(request.user, "audit")
     may_administer = access.may(request.user, "users")

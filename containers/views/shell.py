@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -17,8 +16,9 @@ from django.views.decorators.http import require_GET
 from containers.choices import ACTIVE_JOB_STATES, JobState, StepState
 from containers.models import Host, Job, Step
 from containers.services import notices, sight
+from containers.services.entry import SEE
 from containers.services.notices import Unread
-from containers.views.access import Request, require_somewhere
+from containers.views.access import Request, opens_to
 from containers.views.account import chosen_language, chosen_theme
 from containers.views.may import May
 
@@ -65,9 +65,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def strip(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     return render(request, "shell/_strip.html", {"places": ("side", "phone")})
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from containers.choices import JobState
-from containers.errors import Forbidden
 from containers.forms.queries import ACTIVE
 from containers.services import hosts
+from containers.services.entry import USERS
 from containers.views import samples, states
-from containers.views.access import Request
+from containers.views.access import Request, opens_to
 from containers.views.job_filters import Applied, Chip
 
 
 @require_GET
-@login_required
+@opens_to(USERS)
 def styleguide(request: Request) -> HttpResponse:
-    if not request.user.is_superuser:
-        raise Forbidden("The page of components is for administrators", resolution="Ask one of them for what you need.")
     host, now = hosts.current(), timezone.now()
     page = samples.job_page(host, now)
     context = {

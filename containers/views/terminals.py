@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,14 +15,15 @@ from django.views.decorators.http import require_GET, require_POST
 from containers.choices import TerminalEnding
 from containers.models import Container
 from containers.services import terminals
-from containers.views.access import Request, actor_of, get_container
+from containers.services.entry import TERMINAL
+from containers.views.access import Request, actor_of, get_container, opens_to
 from containers.views.page import ContainerPage
 
 PAGE_SIZE = 20
 
 
 @require_GET
-@login_required
+@opens_to(TERMINAL)
 def terminal(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "terminal")
     page = ContainerPage.load(request, container, "terminal")
@@ -33,7 +33,7 @@ def terminal(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(TERMINAL)
 def end(request: Request, name: str, number: int) -> HttpResponse:
     get_container(request, name, "terminal")
     terminals.end(actor_of(request), name, number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -13,19 +12,19 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.tokens import TokenForm
-from containers.services import tokens
-from containers.views.access import Request, actor_of, require, require_somewhere
+from containers.services import access, tokens
+from containers.services.entry import SEE, USERS
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.token_rows import shown
 
 PAGE_SIZE = 50
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(SEE)
 @sensitive_variables("made")
 def token_list(request: Request) -> HttpResponse:
     """One's own, and a form for another one, whose text is in the answer to the form and nowhere else."""
-    require_somewhere(request, "view")
     form = TokenForm(request.POST if request.method == "POST" else None)
     made = _make(request, form) if form.is_bound and form.is_valid() else ""
     context = {
@@ -38,20 +37,20 @@ def token_list(request: Request) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@opens_to(USERS)
 def token_everybody(request: Request) -> HttpResponse:
-    require(request, "users")
     page = Paginator(tokens.within_reach(actor_of(request)), PAGE_SIZE).get_page(request.GET.get("page", "1"))
     context = {"section": "accounts", "tokens": shown(page.object_list), "page": page, "count": page.paginator.count}
     return render(request, "tokens/everybody.html", context)
 
 
 @require_POST
-@login_required
+@opens_to(SEE)
 def revoke(request: Request, number: int) -> HttpResponse:
     """From the page of one's own tokens, of everybody's, or of an account, and back there."""
     back = request.POST.get("back", "")
-    require_somewhere(request, "users" if back else "view")
+    if back:
+        access.require(request.user, "users")
     row = tokens.revoke(actor_of(request), number)
     messages.success(request, _("The token is taken back: %(name)s.") % {"name": row.name or number})
     if back == "account":

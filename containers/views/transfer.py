@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import ngettext
@@ -14,13 +13,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.transfer import ImportForm
 from containers.services import transfer
-from containers.views.access import Request, actor_of, require_somewhere
+from containers.services.entry import EDIT, SEE
+from containers.views.access import Request, actor_of, opens_to
 
 
 @require_GET
-@login_required
+@opens_to(SEE)
 def export(request: Request) -> HttpResponse:
-    require_somewhere(request, "view")
     transfer.take(actor_of(request))
     text = json.dumps(transfer.export(), indent=2, ensure_ascii=False)
     headers = {"Content-Disposition": 'attachment; filename="containers.json"'}
@@ -28,9 +27,8 @@ def export(request: Request) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(EDIT)
 def import_page(request: Request) -> HttpResponse:
-    require_somewhere(request, "edit")
     form = ImportForm(request.POST, request.FILES) if request.method == "POST" else ImportForm()
     errors: list[tuple[str, str]] = []
     if form.is_bound and form.is_valid():

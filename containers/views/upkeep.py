@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -22,18 +21,19 @@ from containers.forms.update import UpdateForm
 from containers.forms.upkeep import BackupForm, RestoreForm, ScheduleForm, UninstallForm
 from containers.models import Backup, Installation, InstallationVersion, Job
 from containers.services import app_requests, hosts, installations
+from containers.services.entry import INSTALL
 from containers.views import differences, installation_page
-from containers.views.access import Request, actor_of, require
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.differences import Change
 
 UPDATE = "update"
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(INSTALL)
 def update(request: Request, name: str) -> HttpResponse:
     """Versions, what changes in the definitions, and the questions; the same page changes answers alone."""
-    row = _get(request, name)
+    row = _get(name)
     app = apps.find(row.app)
     data = _data(request)
     form = UpdateForm(app, actor_of(request), row, data)
@@ -57,9 +57,9 @@ def update(request: Request, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(INSTALL)
 def back(request: Request, name: str) -> HttpResponse:
-    row = _get(request, name)
+    row = _get(name)
     previous = InstallationVersion.objects.filter(installation=row).first()
     error = None
     if request.method == "POST":
@@ -70,9 +70,9 @@ def back(request: Request, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(INSTALL)
 def backup(request: Request, name: str) -> HttpResponse:
-    row = _get(request, name)
+    row = _get(name)
     form = BackupForm(_data(request))
     error = None
     if form.is_bound and form.is_valid():
@@ -83,9 +83,9 @@ def backup(request: Request, name: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(INSTALL)
 def schedule(request: Request, name: str) -> HttpResponse:
-    row = _get(request, name)
+    row = _get(name)
     form = ScheduleForm(request.POST)
     if form.is_valid():
         app_requests.set_schedule(actor_of(request), row, form.cleaned_data["every_h"], form.cleaned_data["kept"])
@@ -97,9 +97,9 @@ def schedule(request: Request, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(INSTALL)
 def uninstall(request: Request, name: str) -> HttpResponse:
-    row = _get(request, name)
+    row = _get(name)
     page = installation_page.InstallationPage(row, "")
     form = UninstallForm(_data(request), name=name, volumes=[volume for volume, _row, _adopted in page.volumes])
     error = None
@@ -114,10 +114,9 @@ def uninstall(request: Request, name: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(INSTALL)
 def restore(request: Request) -> HttpResponse:
     """A backup becomes an installation again, under its own name or another."""
-    require(request, "install")
     known = _backups()
     chosen = known.filter(file_name=request.GET.get("backup", "")).first()
     initial = {"backup": chosen.file_name, "name": _free_name(chosen)} if chosen else {}
@@ -139,8 +138,7 @@ def _restore(request: Request, form: RestoreForm) -> Job:
     return app_requests.request_restore(actor_of(request), name, form.ports, **form.source)
 
 
-def _get(request: Request, name: str) -> Installation:
-    require(request, "install")
+def _get(name: str) -> Installation:
     return installations.get(name)
 
 

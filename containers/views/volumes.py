@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -14,7 +13,8 @@ from containers.choices import Operation
 from containers.errors import Conflict, SpocError
 from containers.forms.confirm import ConfirmForm
 from containers.services import hosts, sight, volumes
-from containers.views.access import Request, actor_of, require
+from containers.services.entry import DESTROY_ALL, OPERATE_ALL, VIEW
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.patches import Wanted
 
 # What can be chosen in the URL, beside all.
@@ -22,9 +22,8 @@ FILTERS = ("used", "unused", "missing")
 
 
 @require_GET
-@login_required
+@opens_to(VIEW)
 def volume_list(request: Request) -> HttpResponse:
-    require(request, "view")
     listed = volumes.listing()
     chosen = request.GET.get("show", "")
     groups = {
@@ -48,16 +47,14 @@ def volume_list(request: Request) -> HttpResponse:
 
 
 @require_POST
-@login_required
+@opens_to(OPERATE_ALL)
 def measure(request: Request) -> HttpResponse:
-    require(request, "operate")
     return redirect(volumes.request_scan(actor_of(request)))
 
 
 @require_http_methods(["GET", "POST"])
-@login_required
+@opens_to(DESTROY_ALL)
 def remove(request: Request, name: str) -> HttpResponse:
-    require(request, "destroy")
     volume = volumes.get(name)
     form = ConfirmForm(request.POST if request.method == "POST" else None, name=name)
     error = _refusal(name)

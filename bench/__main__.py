@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-from bench import browsing, changes, images, levels, lists, machine, memory, starts, terminals, trail
+from bench import browsing, changes, images, levels, lists, machine, memory, starts, terminals, trail, watching
 from bench.panel import Panel, running_panel
 from bench.report import Report, markdown
 
@@ -37,6 +37,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "starts": lambda panel, much: starts.measure(panel, pairs=much.pairs),
     "levels": lambda panel, much: levels.measure(panel, runs=much.runs),
     "changes": lambda panel, much: changes.measure(panel, cycles=much.cycles),
+    "watching": lambda panel, much: watching.measure(panel, cycles=much.cycles),
     "terminals": lambda panel, much: terminals.measure(panel, keys=much.keys),
     "images": lambda panel, much: images.measure(panel, imports=much.imports, starts=much.cycles),
     "trail": lambda panel, much: trail.measure(events=much.events),

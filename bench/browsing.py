@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
-import tempfile
 import time
 from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext
 
 from bench.client import SESSION
 from bench.lists import CONTAINERS, PAGE
 from bench.panel import Panel
 from bench.report import Figure, Report
 from bench.samples import shown_ms
-from tests.browser.conftest import ARGUMENTS
-from tests.support.netns import NetworkNamespace
+from tests.browser.support import chromium
 
 STREAMS = 200
 LIMIT_MS, LIMIT_SHARE, LIMIT_MB = 500, 2, 100
@@ -40,16 +38,18 @@ def measure(panel: Panel, *, loads: int, seconds: int) -> Report:
 
 
 def _loads(panel: Panel, loads: int) -> list[float]:
-    with NetworkNamespace() as network, sync_playwright() as playwright, tempfile.TemporaryDirectory() as directory:
-        network.relay(panel.port)
-        program = network.wrapper("/usr/bin/chromium", Path(directory))
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        context = browser.new_context(base_url=panel.url, viewport={"width": 1440, "height": 1000})
-        context.add_cookies([{"name": SESSION, "value": panel.session, "url": panel.url}])
+    with chromium(panel.port) as browser:
+        context = signed_in(browser, panel)
         times = [_load(context) for _ in range(loads + 1)]
-        browser.close()
     # The first fills the cache.
     return times[1:]
+
+
+def signed_in(browser: Browser, panel: Panel) -> BrowserContext:
+    """Return a browser that was never here before, with a session."""
+    context = browser.new_context(base_url=panel.url, viewport={"width": 1440, "height": 1000})
+    context.add_cookies([{"name": SESSION, "value": panel.session, "url": panel.url}])
+    return context
 
 
 def _load(context: BrowserContext) -> float:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests import environment
-from tests.browser.conftest import ARGUMENTS, Session
-from tests.support.netns import NetworkNamespace
+from tests.browser.conftest import Session
+from tests.browser.support import chromium
 from tests.support.stack import Stack
 
 DESK: Final = {"width": 1280, "height": 860}
@@ -91,23 +88,13 @@ def take(session: Session, shot: Shot, directory: Path) -> None:
     page.close()
 
 
-@contextmanager
-def chromium(stack: Stack) -> Iterator[Browser]:
-    with NetworkNamespace() as network, sync_playwright() as playwright, tempfile.TemporaryDirectory() as directory:
-        network.relay(stack.port)
-        program = network.wrapper("/usr/bin/chromium", Path(directory))
-        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 def main(directory: Path) -> None:
     stack = Stack()
     try:
         stack.start()
         stack.add_layer()
         found = furnish(stack)
-        with chromium(stack) as browser:
+        with chromium(stack.port) as browser:
             session = Session(browser, stack)
             session.sign_in(session.page())
             for shot in shots(**found):

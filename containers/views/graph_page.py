@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Final
 
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.html import escape, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from containers.choices import Operation
-from containers.domain.drawing import draw
+from containers.domain.drawing import Drawing, draw
 from containers.domain.graph import Graph
 from containers.domain.steps import Action
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.queries import GraphQuery
 from containers.services import sight, simulation, timings
 from containers.services.simulation import Scenario, Simulation
-from containers.views import activities, spans, wording
+from containers.views import activities, marks, spans, wording
 from containers.views.activities import Shown
 from containers.views.graph_shapes import Picture
 from containers.views.plan_page import ACTIONS, reason_text
+from containers.views.skeletons import skeleton
+from containers.views.states import Badge
 
 SCENARIOS: Final[dict[Scenario, str | Promise]] = {
     Scenario.START: _("Start"),
@@ -32,6 +36,7 @@ SCENARIOS: Final[dict[Scenario, str | Promise]] = {
     Scenario.REBOOT: _("Reboot host"),
 }
 BAR: Final = 400
+_ROW_KEYS: Final = ("name", "state", "needs", "neededby", "readyafter", "numbers")
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,37 @@ class TierRow:
     @property
     def name(self) -> str:
         return self.shown.name
+
+    @property
+    def html(self) -> SafeString:
+        """The row of the table."""
+        flags = {"has_needs": bool(self.needs), "is_needed": bool(self.needed_by), "has_numbers": bool(self.numbers)}
+        html = skeleton("dependencies/_row.html", _ROW_KEYS, **flags)
+        return SafeString(
+            html.format(
+                name=self.name,
+                state=_badge(get_language() or "", self.shown.badge),
+                needs=_tags(self.needs),
+                neededby=_tags(self.needed_by),
+                readyafter=escape(self.ready_after),
+                numbers=escape(self.numbers),
+            )
+        )
+
+
+@lru_cache(maxsize=8)
+def _drawing(edges: tuple[tuple[str, tuple[str, ...]], ...]) -> Drawing:
+    """Return the drawing of a graph. Of a large one it takes longer than to fill it in, and it seldom changes."""
+    return draw(Graph(dict(edges)))
+
+
+def _tags(names: tuple[str, ...]) -> SafeString:
+    return format_html_join(" ", '<a class="sw-tag" href="#row-{0}">{0}</a>', ((name,) for name in names))
+
+
+@lru_cache(maxsize=256)
+def _badge(language: str, badge: Badge) -> SafeString:
+    return marks.badge(badge)
 
 
 @dataclass(frozen=True)
@@ -91,7 +127,7 @@ class GraphPage:
     def picture(self) -> Picture | None:
         if self.fault:
             return None
-        return Picture(draw(self.graph), self.graph, self.shown, self.numbers)
+        return Picture(_drawing(tuple(sorted(self.graph.edges.items()))), self.graph, self.shown, self.numbers)
 
     @cached_property
     def tiers(self) -> list[list[TierRow]]:

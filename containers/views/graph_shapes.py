@@ -6,15 +6,25 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+
 from containers.domain.drawing import BOX_HEIGHT, BOX_WIDTH, TIER, Box, Drawing, Line
 from containers.domain.graph import Graph
 from containers.views.activities import Shown
+from containers.views.skeletons import skeleton
 
 # What fits into a box, beside the number of a step.
 LONGEST_NAME: Final = 18
 TIP: Final = 8
 NUMBER_HEIGHT: Final = 20
 NUMBER_DIGIT: Final = 7
+_NODE_KEYS: Final = (
+    *("name", "shortname", "ink", "word", "needs", "neededby", "numbers"),
+    *("tier", "x", "y", "glyphx", "glyphy", "textx", "namey", "wordy"),
+    *("numberx", "numbery", "numberwidth", "numbermiddle", "numberbase"),
+)
+_EDGE_KEYS: Final = ("path", "tip", "needed", "needing")
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,49 @@ class Node:
     def number_base(self) -> int:
         return self.box.middle + 4
 
+    @property
+    def html(self) -> SafeString:
+        """The box in the drawing."""
+        flags = {
+            "is_lit": self.is_lit,
+            "is_faint": self.is_faint,
+            "is_cut": self.is_cut,
+            "has_numbers": bool(self.numbers),
+            "glyph": self.shown.badge.glyph,
+        }
+        html = skeleton("dependencies/_node.html", _NODE_KEYS, **flags)
+        return SafeString(html.format(**self._values, **self._measures))
+
+    @property
+    def _values(self) -> dict[str, str]:
+        return {
+            "name": self.shown.name,
+            "shortname": self.short_name,
+            "ink": self.shown.badge.ink,
+            "word": escape(self.shown.badge.word),
+            "needs": " ".join(self.needs),
+            "neededby": " ".join(self.needed_by),
+            "numbers": escape(self.numbers),
+        }
+
+    @property
+    def _measures(self) -> dict[str, float]:
+        return {
+            "tier": self.box.tier,
+            "x": self.box.x,
+            "y": self.box.y,
+            "glyphx": self.glyph_x,
+            "glyphy": self.glyph_y,
+            "textx": self.text_x,
+            "namey": self.name_y,
+            "wordy": self.word_y,
+            "numberx": self.number_x,
+            "numbery": self.number_y,
+            "numberwidth": self.number_width,
+            "numbermiddle": self.number_middle,
+            "numberbase": self.number_base,
+        }
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -102,6 +155,12 @@ class Edge:
     def tip(self) -> str:
         x, y = self.line.points[-1]
         return f"M{x - TIP} {y - 4}L{x} {y}L{x - TIP} {y + 4}Z"
+
+    @property
+    def html(self) -> SafeString:
+        """The line in the drawing."""
+        html = skeleton("dependencies/_edge.html", _EDGE_KEYS, is_lit=self.is_lit)
+        return SafeString(html.format(path=self.path, tip=self.tip, needed=self.line.needed, needing=self.line.needing))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,7 @@
-"""The rows of the container list as HTML: a template rendered once, then filled in for each row.
-
-A thousand rows through the template engine take a quarter of a second; so its result for placeholders is kept,
-per language and kind of row, and only values that are escaped here are put in.
-"""
+"""The rows of the container list as HTML: a template rendered once, then filled in for each row with values escaped here."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,11 +19,9 @@ from containers.views import charts, marks, spans, states
 from containers.views.grouping import Group
 from containers.views.listing import Row
 from containers.views.reasons import reason_of
+from containers.views.skeletons import skeleton
 from containers.views.states import Badge
 
-# A name that a container cannot have, and that every URL takes for one.
-_SLOT: Final = "slot-{}-0"
-_SLOTS: Final = re.compile(r"slot-([a-z]+)-0")
 _KEYS: Final = (
     "name",
     "needs",
@@ -71,17 +64,18 @@ class Look:
 
 def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: bool) -> str:
     job, job_state = _job(row)
-    skeleton = _skeleton(
-        language,
-        columns,
-        may_operate,
-        row.state == ContainerState.STOPPED,
-        job is not None,
-        row.is_pending,
-        row.protected,
-        row.has_drift,
+    html = skeleton(
+        "containers/_row.html",
+        _KEYS,
+        columns=columns,
+        may_operate=may_operate,
+        is_stopped=row.state == ContainerState.STOPPED,
+        has_job=job is not None,
+        is_pending=row.is_pending,
+        is_protected=row.protected,
+        has_drift=row.has_drift,
     )
-    return skeleton.format(
+    return html.format(
         name=row.name,
         needs=" ".join(row.needs),
         description=_description(row),
@@ -103,34 +97,6 @@ def _description(row: Row) -> str:
     """Return what it is, and what app it belongs to where that is not in its name."""
     of_app = row.app and not row.name.startswith(f"{row.app}-")
     return escape(f"{row.app}: {row.description}" if of_app else row.description)
-
-
-@lru_cache(maxsize=256)
-def _skeleton(
-    language: str,
-    columns: tuple[str, ...],
-    may_operate: bool,
-    is_stopped: bool,
-    has_job: bool,
-    is_pending: bool,
-    protected: bool,
-    has_drift: bool,
-) -> str:
-    # In the language that is active: the argument only tells the results apart.
-    text = render_to_string(
-        "containers/_row.html",
-        {key: _SLOT.format(key) for key in _KEYS}
-        | {
-            "columns": columns,
-            "may_operate": may_operate,
-            "is_stopped": is_stopped,
-            "has_job": has_job,
-            "is_pending": is_pending,
-            "is_protected": protected,
-            "has_drift": has_drift,
-        },
-    )
-    return _SLOTS.sub(r"{\1}", text.replace("{", "{{").replace("}", "}}"))
 
 
 @lru_cache(maxsize=256)

@@ -9,35 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page
 
+from tests.browser.support import chromium
 from tests.support import lxc
-from tests.support.netns import NetworkNamespace
 from tests.support.stack import Stack
 
 RESULTS = Path(os.environ.get("SPOCWEB_TEST_RESULTS", "/var/tmp/spocweb-test-results"))
-# Without the last ones Chromium looks for its maker's servers at every start.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 
 
 # Not for the session: as long as Playwright's own event loop runs in this process, no other test can run one.
 @pytest.fixture(scope="module")
-def browser(running_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with NetworkNamespace() as network, sync_playwright() as playwright:
-        network.relay(running_stack.port)
-        chromium = network.wrapper("/usr/bin/chromium", tmp_path_factory.mktemp("browser"))
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+def browser(running_stack: Stack) -> Iterator[Browser]:
+    with chromium(running_stack.port) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+from tests.support.netns import NetworkNamespace
+
+# Without the last ones Chromium looks for its maker's servers at every start.
+ARGUMENTS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Without an end: what has been sent of it so far would be waited for.
+ENDLESS: Final = "/api/v1/events/"
+
+
+@contextmanager
+def chromium(port: int) -> Iterator[Browser]:
+    """Debian's Chromium in a network of its own, which reaches that port of this machine and nothing else."""
+    with NetworkNamespace() as network, sync_playwright() as playwright, tempfile.TemporaryDirectory() as directory:
+        network.relay(port)
+        program = network.wrapper("/usr/bin/chromium", Path(directory))
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def weigh(page: Page, path: str) -> int:
+    """Return the bytes of all answers that a page needs, headers included, as they went over the wire."""
+    asked: list[Request] = []
+    page.on("requestfinished", lambda request: asked.append(request))
+    page.goto(path)
+    page.wait_for_load_state("load")
+    sizes = [request.sizes() for request in asked if not request.url.endswith(ENDLESS)]
+    assert len(sizes) > 3, asked
+    return sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
 
 
 def violations(page: Page) -> list[tuple[str, list[Any]]]:

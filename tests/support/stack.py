@@ -78,7 +78,7 @@ class Stack:
             at = output.tell()
             argv = [sys.executable, "-m", "manage", "run"]
             self._process = subprocess.Popen(argv, env=self._environment, cwd="/", stdout=output, stderr=output)
-        wait_until(lambda: self._has_said(b"spocweb is ready", at), "the stack is ready", timeout_s=60)
+        wait_until(lambda: self._has_said(b"spocweb is ready", at), "the stack is ready", timeout_s=180)
         if found := re.search(r"Password +(\S+)", self.log.read_text()):
             self.password = found[1]
         if not self.token:

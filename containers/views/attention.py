@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from containers.domain.drift import Entry
 from containers.domain.usage import MachineUsage
 from containers.services import drift
+from containers.services.audit_signed import Signed
 from containers.views import charts, states
 from containers.views.listing import Row
 
@@ -48,9 +49,11 @@ class Attention:
         return self.count - len(self.items)
 
 
-def look(rows: Iterable[Row], machine: MachineUsage | None, monitor_seen_at: datetime | None) -> Attention:
+def look(
+    rows: Iterable[Row], machine: MachineUsage | None, monitor_seen_at: datetime | None, signed: Signed | None = None
+) -> Attention:
     """Return the first of what is wrong, the worst first, and how much it is in all. One query, if drift is among the first."""
-    found = [*_of_host(machine, monitor_seen_at)]
+    found = [*_of_host(machine, monitor_seen_at), *_of_trail(signed)]
     found += sorted((item for row in rows for item in _of_container(row)), key=lambda item: (_ORDER.index(item.glyph), item.name))
     return Attention(_with_drift(found[:MOST]), len(found))
 
@@ -88,6 +91,13 @@ def _of_host(machine: MachineUsage | None, monitor_seen_at: datetime | None) -> 
         free = charts.size(machine.disk_total_bytes - machine.disk_bytes)
         text = _("is %(share)s full, %(free)s are free") % {"share": charts.percent(share), "free": free}
         yield Item("warn", "bad" if share >= FULL else "warn", _("The disk of the data directory"), "", text)
+
+
+def _of_trail(signed: Signed | None) -> Iterator[Item]:
+    if signed is not None and signed.is_late:
+        text = _("has not been signed for a while: the monitor does not run, or found it broken")
+        action = (_("Look"), f"{reverse('audit-list')}#signed", False)
+        yield Item("warn", "bad", _("The audit trail"), reverse("audit-list"), text, action=action)
 
 
 def _of_container(row: Row) -> Iterator[Item]:

@@ -18,7 +18,7 @@ from containers.errors import InvalidRequest, NotFound, SpocError
 from containers.forms.queries import AuditQuery
 from containers.models import Event, SavedView
 from containers.querysets import EventQuerySet
-from containers.services import audit_export, audit_retention, audit_views
+from containers.services import audit_export, audit_retention, audit_signed, audit_views
 from containers.services.entry import AUDIT
 from containers.views import audit_filters
 from containers.views.access import Request, actor_of, opens_to
@@ -54,6 +54,7 @@ def event_list(request: Request) -> HttpResponse:
         "ways": Via.choices,
         "views": SavedView.objects.filter(user=request.user),
         "rules": audit_retention.rules(),
+        "signed": audit_signed.last(),
         "query_string": _without_page(request.GET),
         "formats": audit_export.FORMATS,
     }

@@ -26,10 +26,11 @@ class Repetitions:
     requests: int = 50
     keys: int = 200
     events: int = 1_000_000
+    jobs: int = 20_000
     seconds: int = 5
 
 
-QUICK = Repetitions(keys=30, events=50_000, pairs=4, runs=1, cycles=2, imports=2, requests=10, seconds=1)
+QUICK = Repetitions(keys=30, events=50_000, jobs=1_000, pairs=4, runs=1, cycles=2, imports=2, requests=10, seconds=1)
 
 Measurement = Callable[[Panel, Repetitions], Report]
 # In this order: memory is looked at after work, and the list fills the panel.
@@ -40,7 +41,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "watching": lambda panel, much: watching.measure(panel, cycles=much.cycles),
     "terminals": lambda panel, much: terminals.measure(panel, keys=much.keys),
     "images": lambda panel, much: images.measure(panel, imports=much.imports, starts=much.cycles),
-    "trail": lambda panel, much: trail.measure(events=much.events),
+    "trail": lambda panel, much: trail.measure(events=much.events, jobs=much.jobs),
     "memory": lambda panel, much: memory.measure(panel),
     "lists": lambda panel, much: lists.measure(panel, requests=much.requests, seconds=much.seconds),
     # Of the thousand that `lists` has made.

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest
 
 from containers.choices import Via
+from containers.models import Job
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Actor:
     def user_name(self) -> str:
         """Return the name that records keep when the account goes."""
         return self.user.get_username() if self.user else self.name
+
+
+def of_job(job: Job) -> Actor:
+    """Return who asked for a job, for what is written in his name; an account may be gone since, its name stays. One query."""
+    via = Via(job.via) if job.via in Via else Via.WEB
+    user = User.objects.filter(pk=job.user_id).first() if job.user_id else None
+    return Actor(user, via, job.remote_address, job.user_name)
 
 
 def of_request(request: HttpRequest, user: User | AnonymousUser, via: Via) -> Actor:

@@ -30,11 +30,6 @@ from containers.services.actor import Actor
 PORT_FIELDS: Final = ("port", "container", "container_port", "title", "scheme", "path")
 
 
-def actor_of(job: Job) -> Actor:
-    """Return who asked for a job."""
-    return Actor(job.user, job.via, job.remote_address, job.user_name)  # type: ignore[arg-type]
-
-
 def announce(host: Host, job: Job | None, made: Outline, adopted: Mapping[str, str]) -> Installation:
     """Write that an app is being installed: its name, its volumes' names and its ports are taken from now on."""
     row = Installation.objects.create(

@@ -10,9 +10,13 @@ from containers.choices import JobState, Via
 from containers.domain.layout import Layout
 from containers.domain.states import Operation
 from containers.host import directories
+from containers.jobs.handlers import HANDLERS
+from containers.jobs.handlers.volumes import VolumeScanHandler
 from containers.jobs.runner import run_job
-from containers.models import Grant, Host, Job
-from containers.services import hosts, operations
+from containers.models import Container, Event, Grant, Host, Job, Revision
+from containers.services import accounts, hosts, operations, storing, volumes
+from containers.services.actor import of_job
+from containers.services.audit_jobs import JobCheck
 from tests.support import rows
 
 pytestmark = pytest.mark.django_db
@@ -94,3 +98,37 @@ def test_an_account_that_is_gone_has_nothing_done(host: Host, admin: User, switc
         Job.objects.update(user=None)
     assert run(job)[0] == JobState.FAILED
     assert not job.steps.exists()
+
+
+class Writing(VolumeScanHandler):
+    """Whoever asked for the job is removed while it works, and then it writes in his name."""
+
+    def run(self) -> None:
+        assert self.job.user is not None
+        accounts.remove(rows.ROOT, User.objects.get(pk=self.job.user.pk))
+        storing.write_revision(of_job(self.job), Container.objects.get(), rows.spec("a"))
+
+
+def test_an_account_that_goes_while_its_job_works_leaves_its_name(
+    host: Host, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows.container("a")
+    Container.objects.update(revision=2)
+    person = rows.user("anna", is_superuser=True)
+    job = volumes.request_scan(rows.actor(person))
+    monkeypatch.setitem(HANDLERS, Operation.VOLUME_SCAN, Writing)
+    assert run(job) == (JobState.SUCCEEDED, "")
+    assert (job.user, job.user_name) == (None, "anna")
+    revision = Revision.objects.get(number=2)
+    assert (revision.user, revision.user_name) == (None, "anna")
+    assert Event.objects.get(kind="job.end", job=job).user_name == "anna"
+    assert [finding.text for finding in JobCheck().findings() if finding.first == job.pk] == []
+
+
+def test_what_it_asked_for_and_was_not_begun_says_that_it_is_gone(host: Host, admin: User) -> None:
+    rows.container("a")
+    person = rows.user("anna", is_superuser=True)
+    job = operations.request(rows.actor(person), Operation.START, ["a"])
+    accounts.remove(rows.actor(admin), person)
+    assert run(job) == (JobState.FAILED, "the account anna is gone")
+    assert job.user_name == "anna"

@@ -28,7 +28,6 @@ EXPECTED = {
     "app_rows.set_state": JOB,
     "app_rows.write_containers": JOB,
     "app_rows.write_volumes": JOB,
-    "audit.append": ITSELF,
     "audit_retention._remove": CALLER,
     "bootstrap.register_host": FACTS,
     "containers._write": CALLER,

@@ -35,8 +35,9 @@ from containers.jobs.handlers.publishing import PublishHandler
 from containers.jobs.messages import Message, StepRecorder, VolumeMade
 from containers.jobs.parts import Doing, MaskingRecorder, Parts
 from containers.models import Image, Installation, Job, Layer
-from containers.services import app_images, app_rows, hosts
+from containers.services import app_images, hosts
 from containers.services import volumes as volume_service
+from containers.services.actor import Actor, of_job
 
 BASE_WAIT_S: Final = 3600
 POLL_S: Final = 0.5
@@ -51,7 +52,11 @@ class Work:
         self.job = job
         self.parts = parts
         self.layout = layout
-        self.actor = app_rows.actor_of(job)
+
+    @property
+    def actor(self) -> Actor:
+        """Who asked for the job; looked up anew, since it may take hours."""
+        return of_job(self.job)
 
     def uninterrupted(self) -> Work:
         """Return the same, for what brings things in order: a cancel does not end it."""

@@ -99,6 +99,7 @@ class Operation(TextChoices):
     APP_UNINSTALL = states.Operation.APP_UNINSTALL.value, _("Uninstall app")
     APP_BACKUP = states.Operation.APP_BACKUP.value, _("Back up app")
     APP_RESTORE = states.Operation.APP_RESTORE.value, _("Restore app")
+    APP_FORGET = states.Operation.APP_FORGET.value, _("Give up way back of app")
     APP_MEND = states.Operation.APP_MEND.value, _("Mend app")
 
 
@@ -143,6 +144,8 @@ class InstallationState(TextChoices):
 
     INSTALLING = "installing", _("Being installed")
     INSTALLED = "installed", _("Installed")
+    # Nothing of what runs is touched: what an update needs is built, or what a way back needed is removed.
+    PREPARING = "preparing", _("Being prepared")
     UPDATING = "updating", _("Being updated")
     GOING_BACK = "going-back", _("Going back")
     BACKING_UP = "backing-up", _("Being backed up")
@@ -245,6 +248,8 @@ class EventKind(TextChoices):
     REPOSITORY_REMOVE = "repository.remove", _("Repository removed")
     VOLUME_REMOVE = "volume.remove", _("Volume removal asked for")
     CLEAN_UP = "clean-up", _("Clean-up asked for")
+    BACKUP_DOWNLOAD = "backup.download", _("Backup downloaded")
+    BACKUP_REMOVE = "backup.remove", _("Old backup removed")
 
     # The trail itself
     AUDIT_BEGIN = "audit.begin", _("Chain begun")

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from ninja import Body, Query, Schema
+from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import INSTALL, VIEW, ApiRequest, actor_of
+from containers.api.auth import INSTALL, SEE, ApiRequest, actor_of
 from containers.api.documented import Documented
+from containers.api.files import BYTES, LOOK_ERRORS, send
 from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -21,8 +24,8 @@ from containers.catalog import apps
 from containers.catalog.apps import App
 from containers.domain.questions import Answer, Question
 from containers.domain.values import Value
-from containers.models import Backup, Installation
-from containers.services import app_requests, installations
+from containers.models import Backup, BackupSchedule, Installation
+from containers.services import access, app_requests, backup_schedules, files, installations
 from containers.services.documents import load_json
 
 router = Router(tags=["apps"])
@@ -99,6 +102,26 @@ class BackupOut(Schema):
     created_at: datetime.datetime
 
 
+class ScheduleIn(schemas.StrictBody):
+    """When a backup is made by itself: daily, weekly or never, at an hour of the panel's time zone; Monday is day 0."""
+
+    every: str
+    hour: int = 3
+    weekday: int = 0
+    kept: int = 7
+    freeze: bool = False
+
+
+class ScheduleOut(Schema):
+    every: str
+    hour: int
+    weekday: int
+    kept: int
+    freeze: bool
+    user: Annotated[str, Field(description="In whose name; empty for root on the host")]
+    next: datetime.datetime | None
+
+
 class InstallationOut(Schema):
     name: str
     app: str
@@ -111,6 +134,7 @@ class InstallationOut(Schema):
     notes: str
     previous: str | None
     backups: list[BackupOut]
+    schedule: ScheduleOut | None
     job: int | None
 
 
@@ -124,6 +148,20 @@ class PreviewOut(Schema):
     containers: dict[str, dict[str, Any]]
     plan: schemas.PlanOut
     notes: str
+
+
+class ChangeOut(Schema):
+    container: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+class UpdateOut(Schema):
+    before: str
+    after: str
+    changes: list[ChangeOut]
+    new_questions: list[QuestionOut]
+    gone_questions: list[str]
 
 
 class VolumesQuery(Schema):
@@ -162,6 +200,8 @@ def _installations(rows: Sequence[Installation]) -> list[dict[str, Any]]:
 
 def _installation(row: Installation, backups: Sequence[Backup]) -> dict[str, Any]:
     previous = getattr(row, "previous", None)
+    schedule = getattr(row, "schedule", None)
+    back = previous if previous and not previous.is_given_up else None
     return {
         "name": row.name,
         "app": row.app,
@@ -175,23 +215,29 @@ def _installation(row: Installation, backups: Sequence[Backup]) -> dict[str, Any
         ],
         "answers": row.answers,
         "notes": row.notes,
-        "previous": previous.version if previous else None,
+        "previous": back.version if back else None,
         "backups": [
             {"file": item.file_name, "version": item.version, "size": item.size_bytes, "created_at": item.created_at}
             for item in backups
         ],
+        "schedule": _schedule(schedule) if schedule else None,
         "job": row.job_id,
     }
 
 
-@router.get("/apps/", auth=VIEW, response={200: AppPage, **ERRORS})
+def _schedule(row: BackupSchedule) -> dict[str, Any]:
+    fields = {name: getattr(row, name) for name in ("every", "hour", "weekday", "kept", "freeze")}
+    return {**fields, "user": row.user_name, "next": row.due_at}
+
+
+@router.get("/apps/", auth=SEE, response={200: AppPage, **ERRORS})
 def list_apps(request: ApiRequest) -> dict[str, Any]:
     """List the catalogue."""
     found, _ = apps.listing()
     return {"count": len(found), "next": None, "results": [_app(app) for app in found]}
 
 
-@router.get("/apps/{name}/", auth=VIEW, response={200: AppOut, **ERRORS})
+@router.get("/apps/{name}/", auth=SEE, response={200: AppOut, **ERRORS})
 def show_app(request: ApiRequest, name: str) -> dict[str, Any]:
     return _app(apps.find(name))
 
@@ -200,6 +246,7 @@ def show_app(request: ApiRequest, name: str) -> dict[str, Any]:
 def preview_installation(request: ApiRequest, name: str, payload: Body[NewBody]) -> dict[str, Any]:
     """Return what an installation would be, definitions and plan; nothing is made."""
     given = InstallationIn.validate_as(payload, field="")
+    access.require_install(request.auth, name, given.name)
     found = installations.preview(apps.find(name), given.name, given.answers, given.adopt)
     return {
         "containers": {spec.name: spec.definition.export() for spec in found.specs},
@@ -208,10 +255,11 @@ def preview_installation(request: ApiRequest, name: str, payload: Body[NewBody])
     }
 
 
-@router.get("/installations/", auth=VIEW, response={200: InstallationPage, **ERRORS})
+@router.get("/installations/", auth=SEE, response={200: InstallationPage, **ERRORS})
 def list_installations(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
     """List what is installed, by name."""
-    rows = installations.rows().select_related("previous").prefetch_related("containers__container", "volumes", "ports")
+    rows = installations.rows().filter(pk__in=[row.pk for row in installations.seen()])
+    rows = rows.select_related("previous", "schedule").prefetch_related("containers__container", "volumes", "ports")
     return paginate_together(request, rows, filters.page, _installations)
 
 
@@ -234,15 +282,15 @@ def restore_installation(request: ApiRequest) -> HttpResponse:
     return accepted(app_requests.request_restore(actor_of(request), body.name, body.answers, **source))
 
 
-@router.get("/installations/{name}/", auth=VIEW, response={200: InstallationOut, **ERRORS})
+@router.get("/installations/{name}/", auth=SEE, response={200: InstallationOut, **ERRORS})
 def show_installation(request: ApiRequest, name: str) -> dict[str, Any]:
-    return _installations([installations.get(name)])[0]
+    return _installations([installations.see(name)])[0]
 
 
 @router.delete("/installations/{name}/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def uninstall_app(request: ApiRequest, name: str, query: Query[VolumesQuery]) -> HttpResponse:
     """Remove an installation; its volumes stay unless `volumes` is true. `force` leaves out the app's own last steps."""
-    row = installations.get(name)
+    row = installations.see(name)
     names = list(row.volumes.values_list("name", flat=True)) if query.volumes else []
     return accepted(app_requests.request_uninstall(actor_of(request), row, names, force=query.force))
 
@@ -251,17 +299,51 @@ def uninstall_app(request: ApiRequest, name: str, query: Query[VolumesQuery]) ->
 def update_app(request: ApiRequest, name: str, payload: AnswersIn | None = None) -> HttpResponse:
     """Bring an installation to the catalogue's version, or to other answers; where that fails, it returns by itself."""
     given = payload or AnswersIn()
-    return accepted(app_requests.request_update(actor_of(request), installations.get(name), given.answers))
+    return accepted(app_requests.request_update(actor_of(request), installations.see(name), given.answers))
+
+
+@router.get("/installations/{name}/update/", auth=INSTALL, response={200: UpdateOut, **ERRORS})
+def preview_update(request: ApiRequest, name: str) -> dict[str, Any]:
+    """Return what an update would be, with the answers as they are: versions, definitions, questions. Nothing is made."""
+    found = app_requests.update_of(installations.see(name))
+    return {
+        "before": found.before,
+        "after": found.after,
+        "changes": [{"container": one.key, "before": one.before, "after": one.after} for one in found.changes],
+        "new_questions": [_question(question) for question in found.questions],
+        "gone_questions": [question.name for question in found.gone],
+    }
 
 
 @router.post("/installations/{name}/back/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def go_back_with_app(request: ApiRequest, name: str) -> HttpResponse:
     """Go back to the version before the last update, volumes included."""
-    return accepted(app_requests.request_back(actor_of(request), installations.get(name)))
+    return accepted(app_requests.request_back(actor_of(request), installations.see(name)))
+
+
+@router.post("/installations/{name}/forget/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
+def forget_way_back(request: ApiRequest, name: str) -> HttpResponse:
+    """Give up the way back to the version before the last update: the copies of volumes go."""
+    return accepted(app_requests.request_forget(actor_of(request), installations.see(name)))
 
 
 @router.post("/installations/{name}/backup/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
 def back_up_app(request: ApiRequest, name: str, payload: BackupIn | None = None) -> HttpResponse:
     """Write volumes and answers into one file on the host."""
     given = payload or BackupIn()
-    return accepted(app_requests.request_backup(actor_of(request), installations.get(name), freeze=given.freeze))
+    return accepted(app_requests.request_backup(actor_of(request), installations.see(name), freeze=given.freeze))
+
+
+@router.put("/installations/{name}/schedule/", auth=INSTALL, response={200: InstallationOut, **ERRORS})
+def schedule_backups(request: ApiRequest, name: str, payload: ScheduleIn) -> dict[str, Any]:
+    """Have backups made by themselves, in the name of who asks; every time it is asked whether that account may still."""
+    backup_schedules.set_schedule(actor_of(request), installations.see(name), payload.model_dump())
+    return _installations([installations.see(name)])[0]
+
+
+@router.get("/backups/{file}/", auth=INSTALL, response=LOOK_ERRORS, openapi_extra=BYTES)
+def download_backup(request: ApiRequest, file: str) -> HttpResponseBase:
+    """Download a backup: all that the volumes hold, and answers, secrets too. It is recorded."""
+    backup = app_requests.get_backup(file)
+    access.require_install(request.auth, backup.app, backup.installation)
+    return send(request, files.download_backup(actor_of(request), backup))

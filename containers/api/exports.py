@@ -7,9 +7,10 @@ from typing import Any
 
 from containers.domain.repository import OWN, Index, export
 from containers.models import Command, Container, Image, Job, Layer, Line, Repository, Revision, Step
-from containers.services import disclosure, exported, specs
+from containers.services import disclosure, exported, specs, ways_back
 from containers.services import images as service
 from containers.services.repositories import Offered
+from containers.services.ways_back import WayBack
 
 
 def container(row: Container) -> dict[str, Any]:
@@ -84,6 +85,16 @@ def line(row: Line) -> dict[str, Any]:
 
 def layer(row: Layer) -> dict[str, Any]:
     """Return a layer; load `with_users()` first."""
+    return layers([row])[0]
+
+
+def layers(rows: Collection[Layer]) -> list[dict[str, Any]]:
+    """Return layers; load `with_users()` first. One query for who can go back to them."""
+    ways_back.mark(rows)
+    return [_layer(row) for row in rows]
+
+
+def _layer(row: Layer) -> dict[str, Any]:
     return {
         "name": row.name,
         "available": row.is_available,
@@ -93,17 +104,18 @@ def layer(row: Layer) -> dict[str, Any]:
         "origin": row.origin,
         "used_by": sorted(use.container.name for use in row.uses.all()),
         "images": sorted(str(use.image) for use in row.image_uses.all()),
+        "ways_back": [str(back) for back in row.ways_back],
         "created_at": row.created_at,
     }
 
 
 def images(rows: Collection[Image]) -> list[dict[str, Any]]:
-    """Return images; load `with_layers()` first. One query for who stands on them."""
-    used_by = service.used_by(rows)
-    return [_image(row, used_by[row.pk]) for row in rows]
+    """Return images; load `with_layers()` first. Two queries for who stands on them."""
+    used_by, backs = service.used_by(rows), service.ways_back_on(rows)
+    return [_image(row, used_by[row.pk], backs[row.pk]) for row in rows]
 
 
-def _image(row: Image, used_by: list[str]) -> dict[str, Any]:
+def _image(row: Image, used_by: list[str], backs: list[WayBack]) -> dict[str, Any]:
     return {
         "name": row.name,
         "version": row.version,
@@ -111,6 +123,7 @@ def _image(row: Image, used_by: list[str]) -> dict[str, Any]:
         "defaults": disclosure.defaults(row.defaults),
         "size": service.size(row),
         "used_by": used_by,
+        "ways_back": [str(back) for back in backs],
     }
 
 

@@ -83,7 +83,7 @@ def preview_layer_file(request: ApiRequest, name: str, where: Query[FilePath]) -
 @router.get("/layers/{name}/file/", auth=IMAGES, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_layer_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponseBase:
     """Download one plain file of a layer. No link is followed."""
-    return _send(request, files.download(actor_of(request), hosts.get_layer(name), where.path))
+    return send(request, files.download(actor_of(request), hosts.get_layer(name), where.path))
 
 
 @router.get("/containers/{name}/ephemeral/", auth=SEE, response={200: Summary, **LOOK_ERRORS})
@@ -107,7 +107,7 @@ def preview_ephemeral_file(request: ApiRequest, name: str, where: Query[FilePath
 @router.get("/containers/{name}/ephemeral/file/", auth=EXECUTE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_ephemeral_file(request: ApiRequest, name: str, where: Query[FilePath]) -> HttpResponseBase:
     """Download one plain file that a container has written. No link is followed."""
-    return _send(request, files.download(actor_of(request), sight.container(name), where.path))
+    return send(request, files.download(actor_of(request), sight.container(name), where.path))
 
 
 @router.get("/volumes/{name}/files/", auth=VIEW, response={200: FilesOut, **LOOK_ERRORS})
@@ -125,7 +125,7 @@ def preview_volume_file(request: ApiRequest, name: str, where: Query[VolumePath]
 @router.get("/volumes/{name}/file/", auth=EXECUTE, response=LOOK_ERRORS, openapi_extra=BYTES)
 def download_volume_file(request: ApiRequest, name: str, where: Query[VolumePath]) -> HttpResponseBase:
     """Download one plain file of a volume, or without a path a volume that is a file. No link is followed."""
-    return _send(request, files.download(actor_of(request), volumes.get(name), where.path))
+    return send(request, files.download(actor_of(request), volumes.get(name), where.path))
 
 
 def _as_json(found: Summary | Preview) -> HttpResponse:
@@ -146,7 +146,7 @@ def _listing(request: ApiRequest, subject: Subject, where: Where) -> dict[str, A
     }
 
 
-def _send(request: ApiRequest, download: Download) -> HttpResponseBase:
+def send(request: ApiRequest, download: Download) -> HttpResponseBase:
     """Stream a file. Whatever it holds, a browser keeps it, and shows or runs nothing of it."""
     response = StreamingHttpResponse(left_to_the_loop(request, download), content_type="application/octet-stream")
     response["Content-Length"] = str(download.size)

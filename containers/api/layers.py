@@ -11,7 +11,7 @@ from pydantic import Field
 from containers.api import exports, schemas
 from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
 from containers.api.documented import Documented
-from containers.api.paging import Paged, paginate
+from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
@@ -49,7 +49,7 @@ def _rows() -> LayerQuerySet:
 @router.get("/layers/", auth=VIEW, response={200: schemas.LayerPage, **ERRORS})
 def list_layers(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
     """List layers by name, with the containers and images that use them."""
-    return paginate(request, _rows(), filters.page, exports.layer)
+    return paginate_together(request, _rows(), filters.page, exports.layers)
 
 
 @router.post("/layers/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS}, openapi_extra=bodies(LayerByPath, ["name"]))

@@ -149,6 +149,7 @@ class LayerOut(Schema):
     origin: str
     used_by: list[str]
     images: list[str]
+    ways_back: Annotated[list[str], Field(description="Whose way back to an earlier version of an app needs it")]
     created_at: datetime.datetime
 
 
@@ -159,6 +160,7 @@ class ImageOut(Schema):
     defaults: Annotated[dict[str, Any], Documented(Defaults)]
     size: int
     used_by: list[str]
+    ways_back: Annotated[list[str], Field(description="Whose way back to an earlier version of an app stands on it")]
 
 
 class RecipeFileOut(Schema):

@@ -33,6 +33,13 @@ class App:
 
     manifest: Manifest
     files: Mapping[str, bytes]
+    # The manifest as it was written.
+    text: bytes
+
+    @property
+    def folder(self) -> dict[str, bytes]:
+        """All files, the manifest's own as well."""
+        return {**self.files, FILE_NAME: self.text}
 
     @property
     def name(self) -> str:
@@ -74,7 +81,7 @@ def find(name: str) -> App:
     folder = _folders().get(name)
     if folder is None:
         raise NotFound(f"There is no app {shown(name, max_length=40)}")
-    return read(folder, trusted=True)
+    return _entry(folder)
 
 
 def listing() -> tuple[list[App], list[Broken]]:
@@ -83,7 +90,7 @@ def listing() -> tuple[list[App], list[Broken]]:
     broken: list[Broken] = []
     for folder in _folders().values():
         try:
-            apps.append(read(folder, trusted=True))
+            apps.append(_entry(folder))
         except InvalidRequest as error:
             broken.append(Broken(folder, error))
     return sorted(apps, key=lambda app: app.manifest.title.casefold()), broken
@@ -97,8 +104,12 @@ def read(folder: Path, *, trusted: bool = False) -> App:
     data = files.pop(FILE_NAME)
     if len(data) > MAX_BYTES:
         raise InvalidRequest.of(FILE_NAME, f"has more than {MAX_BYTES >> 10} KiB")
-    app = App(manifest_text.parse(data, files), files)
-    if app.name != folder.name and trusted:
+    return App(manifest_text.parse(data, files), files, data)
+
+
+def _entry(folder: Path) -> App:
+    app = read(folder, trusted=True)
+    if app.name != folder.name:
         raise InvalidRequest.of(f"{FILE_NAME}:1 name", f"is {app.name}, and the folder is called {folder.name}")
     return app
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from containers.domain import names
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,21 @@ class Layout:
     def backups(self) -> Path:
         """Backups of installed apps, which hold all that their volumes do: root alone reads them."""
         return self.data_dir / "backups"
+
+    @property
+    def apps(self) -> Path:
+        """What is installed: root's copies of the apps' folders. The web process reads them."""
+        return self.data_dir / "apps"
+
+    def app(self, installation: str) -> Path:
+        """The copies that one installation has."""
+        return self.apps / names.container_name(installation)
+
+    def kept_app(self, installation: str, digest: str) -> Path:
+        """One of them: `digest` is the SHA-256 of what is in it."""
+        if not _DIGEST.fullmatch(digest):
+            raise ValueError("is not a SHA-256 in hexadecimal digits")
+        return self.app(installation) / digest
 
     def log(self, name: str) -> Path:
         """A container's console."""

@@ -1,7 +1,8 @@
 """Rights: what somebody may do, and with which containers. Pure.
 
-A right is held in a scope: on all containers, on those whose names match a pattern, or on those of one app. The rights of
-`WHOLE` are about no container in particular and are held as a whole or not at all.
+A right is held in a scope: on all containers, on those whose names match a pattern, or on those of one app. The right to
+install is about installations: the pattern is one of their names, the app is the catalogue's. The rights of `WHOLE` are about
+no container in particular and are held as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _PATTERN: Final = re.compile(r"[a-z0-9*?-]{1,63}", re.ASCII)
 
 @dataclass(frozen=True, order=True)
 class Scope:
-    """The containers that a right is held on: `pattern` as fnmatch(3) reads it, of the app `app` alone if there is one."""
+    """What a right is held on: `pattern` of names as fnmatch(3) reads it, of the app `app` alone if there is one."""
 
     pattern: str = EVERYTHING
     app: str = ""
@@ -38,6 +39,10 @@ class Scope:
         """Return whether a container of that name is in it. An app's containers are called APP and APP-…"""
         is_of_app = not self.app or name == self.app or name.startswith(f"{self.app}-")
         return is_of_app and fnmatchcase(name, self.pattern)
+
+    def covers_installation(self, app: str, name: str | None) -> bool:
+        """Return whether the installation `name` of the catalogue's app `app` is in it; without a name, whether any can be."""
+        return self.app in ("", app) and (name is None or fnmatchcase(name, self.pattern))
 
     @property
     def regex(self) -> str:
@@ -92,6 +97,7 @@ RIGHT_OF: Final[Mapping[Operation, Right]] = {
     Operation.APP_UNINSTALL: "install",
     Operation.APP_BACKUP: "install",
     Operation.APP_RESTORE: "install",
+    Operation.APP_FORGET: "install",
     Operation.APP_MEND: "install",
     Operation.DEMO: "edit",
 }

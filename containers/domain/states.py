@@ -61,4 +61,5 @@ class Operation(StrEnum):
     APP_UNINSTALL = "app-uninstall"
     APP_BACKUP = "app-backup"
     APP_RESTORE = "app-restore"
+    APP_FORGET = "app-forget"
     APP_MEND = "app-mend"

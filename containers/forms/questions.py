@@ -48,6 +48,8 @@ class Field:
     condition: str = ""
     # It was not asked before.
     is_new: bool = False
+    # A secret that there is already: left empty, it stays what it was.
+    stays: bool = False
 
     @property
     def name(self) -> str:

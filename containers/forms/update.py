@@ -7,7 +7,7 @@ from django.http import QueryDict
 from containers.catalog.apps import App
 from containers.forms.questions import QuestionForm
 from containers.models import Installation
-from containers.services import installations
+from containers.services import app_requests
 from containers.services.actor import Actor
 
 
@@ -18,9 +18,10 @@ class UpdateForm(QuestionForm):
         plain = row.answers if isinstance(row.answers, dict) else {}
         # An optional answer that was left empty stays empty.
         super().__init__(app, actor, data, values=plain)
-        known = installations.answers_of(row)
+        known = app_requests.known_questions(row)
         for one in self.fields:
             one.is_new = one.question.name not in known
+            one.stays = one.question.is_secret and not one.is_new
 
     @property
     def given(self) -> dict[str, str]:

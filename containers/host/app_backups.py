@@ -13,7 +13,7 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 
 from containers.domain.layout import Layout
 from containers.errors import CommandFailed, CommandTimeout, HostError, InvalidRequest
-from containers.host import directories, files, mapped, pack
+from containers.host import directories, files, mapped, pack, room
 from containers.host.command import Runner
 from containers.host.overlay import IdMap
 
@@ -70,6 +70,16 @@ def new(directory: Path, name: str) -> Iterator[BinaryIO]:
         unfinished.unlink(missing_ok=True)
 
 
+def open_backup(directory: Path, name: str) -> int:
+    """Open a backup to be read; the caller closes it. Raises FileNotFoundError."""
+    return os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def remove(directory: Path, name: str) -> None:
+    """Remove a backup; one that is gone already is fine."""
+    (directory / name).unlink(missing_ok=True)
+
+
 def remove_unfinished_of(directory: Path, installation: str) -> None:
     """Remove what killed backups of an installation left; nobody else writes any of it meanwhile."""
     for path in directory.glob(f"{_UNFINISHED}{installation}-*"):
@@ -83,13 +93,17 @@ def write_header(stream: BinaryIO, header: Mapping[str, Any]) -> None:
 
 
 def write_volume(layout: Layout, runner: Runner, stream: BinaryIO, key: str, volume: str, idmap: IdMap) -> None:
-    """Add the archive of one volume. Raises HostError with tar's reason."""
+    """Add the archive of one volume. Raises HostError with tar's reason, or with what is missing where the disk is full."""
     name = f"volumes/{key}.tar"
     begin = stream.tell()
     stream.write(pack.header(name, 0))
     words = ["/bin/sh", "-c", _PACK, "sh", mapped.PLACE]
-    with _told(f"the volume {volume} cannot be read"):
-        mapped.run(runner, words, layout.volume(volume), idmap, timeout_s=_TIMEOUT_S, stdin=stream.fileno())
+
+    def watch() -> None:
+        room.require(layout.backups)
+
+    with _told(f"the volume {volume} cannot be read", watch):
+        mapped.run(runner, words, layout.volume(volume), idmap, timeout_s=_TIMEOUT_S, stdin=stream.fileno(), watch=watch)
     end = os.lseek(stream.fileno(), 0, os.SEEK_END)
     size = end - begin - tarfile.BLOCKSIZE
     os.pwrite(stream.fileno(), pack.header(name, size), begin)
@@ -150,11 +164,13 @@ def unpack(layout: Layout, runner: Runner, file: int, member: Member, volume: st
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _told(what: str, check_room: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     except CommandTimeout:
         raise
     except CommandFailed as error:
+        # A disk that is full has tar say that it wrote less than it wanted to.
+        check_room()
         reason = error.output.strip().partition("\n")[0] or error.brief
         raise HostError(f"{what}: {reason}", details=error.output) from error

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -18,6 +19,7 @@ from containers.host.command import Runner
 
 _TIMEOUT_S: Final = 15
 _LISTEN: Final = "0A"
+_PROC: Final = Path("/proc")
 _TABLES: Final = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 
 
@@ -110,13 +112,26 @@ def remove(bridge: str, runner: Runner) -> bool:
 
 def listening() -> set[int]:
     """Return the TCP ports that programs of the host listen on: whoever takes one of them would take it from them."""
-    found = set()
+    return {port for port, _inode in _listening()}
+
+
+def program_on(port: int) -> str:
+    """Return what the program is called that listens on a port; empty where nobody can be found."""
+    sockets = {f"socket:[{inode}]" for taken, inode in _listening() if taken == port}
+    for process in _PROC.glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(file.readlink()) in sockets for file in (process / "fd").iterdir()):
+                return (process / "comm").read_text().strip()
+    return ""
+
+
+def _listening() -> Iterator[tuple[int, str]]:
+    """Yield port and socket's inode (proc(5), /proc/net/tcp)."""
     for table in _TABLES:
         for line in table.read_text().splitlines()[1:]:
             fields = line.split()
             if fields[3] == _LISTEN:
-                found.add(int(fields[1].rpartition(":")[2], 16))
-    return found
+                yield int(fields[1].rpartition(":")[2], 16), fields[9]
 
 
 def _mark(subnet: IPv4Network, forwards: list[Forward]) -> str:

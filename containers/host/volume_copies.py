@@ -9,7 +9,7 @@ from typing import Final
 
 from containers.domain.amounts import size
 from containers.domain.layout import Layout
-from containers.errors import HostError
+from containers.errors import CommandFailed, HostError
 from containers.host import files, room, volumes
 from containers.host.command import Runner
 from containers.host.hook import OPEN_DIRECTORY
@@ -46,7 +46,12 @@ def _copy(runner: Runner, source: Path, target: Path) -> None:
     # "-a": links stay links, owners and attributes stay; nothing writes meanwhile, so no name leads elsewhere later.
     words = ["cp", "--archive", "--no-target-directory", "--reflink=auto", "--one-file-system", "--"]
     argv = [*words, os.fspath(source), os.fspath(target)]
-    runner.run(argv, timeout_s=_TIMEOUT_S, watch=lambda: room.require(target.parent))
+    try:
+        runner.run(argv, timeout_s=_TIMEOUT_S, watch=lambda: room.require(target.parent))
+    except CommandFailed:
+        # It may have filled the disk between two looks: then that is the reason, and not the file that it was at.
+        room.require(target.parent)
+        raise
 
 
 def put_back(layout: Layout, volume: str, name: str) -> bool:

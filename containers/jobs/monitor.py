@@ -27,7 +27,7 @@ from containers.jobs.drifting import Drifting
 from containers.jobs.handlers import publishing
 from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
-from containers.services import jobs, operations, retention, states, terminals, tickets
+from containers.services import backup_schedules, jobs, operations, retention, states, terminals, tickets
 from containers.services import network as network_service
 from containers.services import volumes as volume_service
 from containers.services.actor import Actor
@@ -111,7 +111,7 @@ class Monitor:
         self._attempt(self._audit.look)
         tickets.sweep()
         self._list_volumes()
-        self._attempt(lambda: reaper.back_up_installations(self._host))
+        self._attempt(lambda: backup_schedules.run_due(self._host))
         terminals.sweep()
         self._check_network()
         # What jobs left that were killed. No row and no container knows of it, so it is nobody's to be mended.

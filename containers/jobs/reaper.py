@@ -129,15 +129,6 @@ def mend_installations(host: Host) -> None:
         _queue_removal(host, Operation.APP_MEND, name)
 
 
-def back_up_installations(host: Host) -> None:
-    """Queue the backups that are due: so many hours after the last that was tried."""
-    for row in Installation.objects.filter(host=host, state=InstallationState.INSTALLED, backup_every_h__gt=0):
-        since = timezone.now() - timedelta(hours=row.backup_every_h)
-        recent = Job.objects.filter(host=host, operation=Operation.APP_BACKUP, targets=[row.name], created_at__gt=since)
-        if not recent.exists():
-            jobs.queue(SYSTEM, Operation.APP_BACKUP, [row.name], {"scheduled": True})
-
-
 def _queue_removal(host: Host, operation: Operation, name: str) -> None:
     before = timezone.now() - timedelta(seconds=RETRY_S)
     if not Job.objects.filter(host=host, operation=operation, targets=[name], created_at__gt=before).exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from containers.models.app import (
     Backup,
+    BackupSchedule,
     Installation,
     InstallationContainer,
     InstallationPort,
@@ -26,6 +27,7 @@ from containers.models.volume import Volume
 __all__ = [
     "ApiToken",
     "Backup",
+    "BackupSchedule",
     "Command",
     "Container",
     "Dependency",

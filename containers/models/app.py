@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
+from django.conf import settings
 from django.db import models
 
-from containers.choices import InstallationState
+from containers.choices import InstallationState, Via
 from containers.models.container import Container
 from containers.models.fields import SizeField
 from containers.models.host import Host
 from containers.models.sealed import SealedTextField
 
-__all__ = ["Backup", "Installation", "InstallationContainer", "InstallationPort", "InstallationVersion", "InstallationVolume"]
+__all__ = [
+    "Backup",
+    "BackupSchedule",
+    "Installation",
+    "InstallationContainer",
+    "InstallationPort",
+    "InstallationVersion",
+    "InstallationVolume",
+]
 
 
 class Installation(models.Model):
-    """One app, installed under a name. The catalogue's manifest says what it is; nothing of that is believed from here."""
+    """One app, installed under a name. Root's copy of its folder says what it is; nothing of that is believed from here."""
 
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="installations")
     name = models.CharField(max_length=40)
     app = models.CharField(max_length=40)
     version = models.CharField(max_length=63)
     title = models.CharField(max_length=1000)
+    # What root's copy of the app's folder is called; empty until it is installed.
+    kept = models.CharField(max_length=64, blank=True)
     # What a job was doing to it, until it has ended well: the way on, or back, when it was killed.
     state = models.CharField(max_length=12, choices=InstallationState, default=InstallationState.INSTALLING)
     # The job that works on it, or did last.
@@ -37,9 +50,6 @@ class Installation(models.Model):
     was_up = models.JSONField(default=list)
     # The volumes that a removal takes with it.
     removes = models.JSONField(default=list)
-    # A backup is made every so many hours, and so many of them are kept; 0 is none.
-    backup_every_h = models.PositiveIntegerField(default=0)
-    backups_kept = models.PositiveIntegerField(default=7)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -109,6 +119,10 @@ class InstallationVersion(models.Model):
 
     installation = models.OneToOneField(Installation, on_delete=models.CASCADE, related_name="previous")
     version = models.CharField(max_length=63)
+    title = models.CharField(max_length=1000, blank=True)
+    kept = models.CharField(max_length=64, blank=True)
+    # Its copies are being removed: no way leads back any more.
+    is_given_up = models.BooleanField(default=False)
     answers = models.JSONField(default=dict)
     secrets = SealedTextField(blank=True)
     notes = models.TextField(blank=True)
@@ -125,6 +139,29 @@ class InstallationVersion(models.Model):
 
     def __str__(self) -> str:
         return self.version
+
+
+class BackupSchedule(models.Model):
+    """When an installation is backed up by itself, and in whose name; see `domain.schedule.Schedule`."""
+
+    installation = models.OneToOneField(Installation, on_delete=models.CASCADE, related_name="schedule")
+    every = models.CharField(max_length=6)
+    hour = models.PositiveSmallIntegerField()
+    weekday = models.PositiveSmallIntegerField()
+    kept = models.PositiveIntegerField()
+    freeze = models.BooleanField()
+    due_at = models.DateTimeField(null=True)
+    # Who wanted it: asked for the right every time. Without an account, root on the host.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    user_name = models.CharField(max_length=150, blank=True)
+    via = models.CharField(max_length=10, choices=Via)
+
+    class Meta:
+        # What the monitor asks for every minute.
+        indexes = (models.Index(fields=("due_at",), name="backup_schedule_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.installation}: {self.every}"
 
 
 class Backup(models.Model):
@@ -146,3 +183,8 @@ class Backup(models.Model):
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def download_url(self) -> str:
+        """Return where the API sends it from."""
+        return f"/api/v1/backups/{quote(self.file_name, safe='')}/"

@@ -36,6 +36,9 @@ class Layer(models.Model):
 
     objects = LayerQuerySet.as_manager()
 
+    # Whose way back needs it; see `services.ways_back.mark`.
+    ways_back: tuple[object, ...] = ()
+
     class Meta:
         ordering = ("name",)
         constraints = (models.UniqueConstraint(fields=("host", "name"), name="layer_unique_name"),)
@@ -48,8 +51,8 @@ class Layer(models.Model):
 
     @property
     def user_count(self) -> int:
-        """How many containers and images use it; load `with_users()` first."""
-        return len(self.uses.all()) + len(self.image_uses.all())
+        """How many containers, images and ways back use it; load `with_users()` first."""
+        return len(self.uses.all()) + len(self.image_uses.all()) + len(self.ways_back)
 
 
 class Image(models.Model):

@@ -29,9 +29,11 @@ __all__ = [
     "holdings",
     "limit",
     "may",
+    "may_install",
     "may_somewhere",
     "require",
     "require_act",
+    "require_install",
     "require_job",
     "require_somewhere",
     "verdict",
@@ -129,6 +131,19 @@ def require(who: Who, right: Right, *names: str) -> None:
         known = [name for name in names if may(who, "view", name)]
         where = f" {_joined(known)}" if known else ""
         raise Refused(f"{_REASONS[right]}{':' if where else ''}{where}", who, right, _joined(names))
+
+
+def may_install(who: Who, app: str, name: str | None = None) -> bool:
+    """Return whether `who` may install and keep up the installation `name` of an app; without a name, any of it."""
+    held = (one.scope for one in holdings(who) if one.right == "install")
+    return may_somewhere(who, "view") and any(scope.covers_installation(app, name) for scope in held)
+
+
+def require_install(who: Who, app: str, name: str | None = None) -> None:
+    """Raise Refused unless `who` may install and keep up the installation `name` of an app; without a name, any of it."""
+    if not may_install(who, app, name):
+        what = f" {app} as {name}" if name else f" {app}"
+        raise Refused(_REASONS["install"].removesuffix(" apps") + what, who, "install", name or app)
 
 
 def require_somewhere(who: Who, right: Right) -> None:

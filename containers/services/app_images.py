@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.conf import settings
+from django.db import transaction
 
 from containers.catalog import apps
 from containers.catalog.apps import App
+from containers.choices import LayerSource
 from containers.domain import build as building
 from containers.domain import recipe as recipes
 from containers.domain.bases import BASES
 from containers.domain.image import Defaults, layer_names
 from containers.domain.installation import Stack
 from containers.errors import InvalidRequest, NotFound
-from containers.services import hosts
+from containers.models import Image, ImageLayer, Job, Layer
+from containers.services import hosts, ways_back
 from containers.services.parents import Catalogue
+
+# Layers that are an app's own; base systems are everybody's.
+_MADE: Final = (LayerSource.BUILD, LayerSource.FETCH)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,26 @@ def expected(app: App) -> list[Expected]:
             _built(app, key, catalogue) if source.recipe else _ready(app, key, may_be_fetched=source.repository is not None)
         )
     return found
+
+
+def withdraw(job: Job) -> list[str]:
+    """Take back the images that a job has built or fetched, and return those of their layers that are nobody's now.
+
+    Not taken back is what a container, another image or a way back stands on by then. For the worker; safe to repeat.
+    """
+    with transaction.atomic():
+        hosts.lock()
+        rows = Layer.objects.filter(host=job.host_id, job=job, source__in=_MADE, uses=None).exclude(name__in=ways_back.layers())
+        own = {image.pk for image in hosts.images().with_layers() if (top := _top(image)) and top.job_id == job.pk}
+        foreign = ImageLayer.objects.filter(layer__in=rows).exclude(image__in=own).values_list("layer", flat=True)
+        gone = [row for row in rows if row.pk not in set(foreign)]
+        Image.objects.filter(pk__in=own, image_layers__layer__in=gone).delete()
+        Layer.objects.filter(pk__in=[row.pk for row in gone]).update(is_available=False)
+    return [row.name for row in gone]
+
+
+def _top(image: Image) -> Layer | None:
+    return next((use.layer for use in reversed(image.image_layers.all())), None)
 
 
 def stack(ref: str) -> Stack:

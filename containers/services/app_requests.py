@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
+from django.db.models import QuerySet
 
 from containers.catalog import apps
 from containers.catalog.apps import App
@@ -18,9 +19,22 @@ from containers.domain.manifest import instance_name
 from containers.domain.questions import Question
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
-from containers.errors import Conflict, InvalidRequest, NotFound
-from containers.models import Backup, Installation, InstallationVersion, Job
-from containers.services import access, app_images, app_rows, audit, hosts, inputs, installations, specs, uploads
+from containers.domain.text import shown
+from containers.errors import Conflict, InvalidRequest, NotFound, SpocError
+from containers.models import Backup, Installation, Job
+from containers.services import (
+    access,
+    app_images,
+    app_rows,
+    disclosure,
+    hosts,
+    inputs,
+    installations,
+    plans,
+    specs,
+    uploads,
+    ways_back,
+)
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -31,26 +45,28 @@ APP_OPERATIONS: Final = (
     Operation.APP_UNINSTALL,
     Operation.APP_BACKUP,
     Operation.APP_RESTORE,
+    Operation.APP_FORGET,
 )
 
 
 @dataclass(frozen=True)
 class Change:
-    """What an update makes of one container, in the words of an export; None where there is none."""
+    """What an update makes of one container, in the words of an export; None where there is none. `key` is the app's name."""
 
-    container: str
+    key: str
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
 class Update:
-    """What an update would be: versions, changes of definitions, questions that were not asked before."""
+    """What an update would be: versions, changes of definitions, questions that are new and questions that are gone."""
 
     before: str
     after: str
     changes: tuple[Change, ...]
     questions: tuple[Question, ...]
+    gone: tuple[Question, ...]
     outline: Outline
 
     @property
@@ -73,10 +89,11 @@ def request_install(
     `given` are answers, {question: value}; `adopt` gives volumes that are there, {what the app calls it: name}. Raises
     InvalidRequest with every error at once.
     """
-    access.require(actor, "install")
+    access.require_install(actor, app.name, name)
     with transaction.atomic():
         host = hosts.lock()
         made = installations.draft(app, name, given, adopt)
+        installations.require_volumes(actor, made, adopt)
         installations.preview(app, name, {**given, **made.answers.values}, adopt)
         record = {"app": app.name, "answers": made.answers.plain, "adopt": dict(adopt or {})}
         parsed = _inputs(Operation.APP_INSTALL, record)
@@ -87,24 +104,37 @@ def request_install(
 
 def update_of(row: Installation, given: Mapping[str, Any] | None = None) -> Update:
     """Return what an update to the catalogue's version, with these answers, would be. Raises InvalidRequest, NotFound."""
-    app = apps.find(row.app)
+    app = installations.next_app(row)
     made = _updated(app, row, given or {})
     images = {image.key: image.stack for image in app_images.expected(app)}
     new = dict(zip(made.containers, made.specs(images, idmap_size=settings.IDMAP_SIZE), strict=True))
-    known = set(row.answers if isinstance(row.answers, dict) else ())
-    secrets = set(installations.opened({}, row.secrets))
-    questions = tuple(question for question in app.manifest.questions if question.name not in known | secrets)
-    return Update(row.version, app.manifest.version, _changes(row, new), questions, made)
+    known = known_questions(row)
+    asked_anew = tuple(question for question in app.manifest.questions if question.name not in known)
+    gone = tuple(question for question in _questions(row) if app.manifest.question(question.name) is None)
+    return Update(row.version, app.manifest.version, _changes(row, new), asked_anew, gone, made)
+
+
+def known_questions(row: Installation) -> set[str]:
+    """Return the names of what was asked when it was installed, or answered where that cannot be read any more."""
+    return {question.name for question in _questions(row)} or set(installations.answers_of(row))
+
+
+def _questions(row: Installation) -> tuple[Question, ...]:
+    try:
+        return installations.app_of(row).manifest.questions
+    except SpocError:
+        return ()
 
 
 def request_update(actor: Actor, row: Installation, given: Mapping[str, Any] | None = None) -> Job:
     """Queue the update to the catalogue's version, or to other answers. Raises Conflict while a job is at it."""
-    access.require(actor, "install")
-    app = apps.find(row.app)
+    require(actor, row)
+    app = installations.next_app(row)
     with transaction.atomic():
         hosts.lock()
         _check_at_rest(row)
         made = _updated(app, row, given or {})
+        installations.require_volumes(actor, made, own=installations.adopted(row).values())
         values = {"next_answers": made.answers.plain, "next_secrets": installations.sealed(made.answers)}
         Installation.objects.filter(pk=row.pk).update(**values)
         return queue(actor, Operation.APP_UPDATE, [row.name], {}, _containers(row), host=row.host)
@@ -112,16 +142,25 @@ def request_update(actor: Actor, row: Installation, given: Mapping[str, Any] | N
 
 def request_back(actor: Actor, row: Installation) -> Job:
     """Queue the way back to the version before the last update. Raises Conflict where there is none."""
-    access.require(actor, "install")
+    require(actor, row)
     _check_at_rest(row)
-    if not InstallationVersion.objects.filter(installation=row).exists():
+    if ways_back.find(row) is None:
         raise Conflict(f"{row} has no version to go back to")
     return queue(actor, Operation.APP_BACK, [row.name], {}, _containers(row), host=row.host)
 
 
+def request_forget(actor: Actor, row: Installation) -> Job:
+    """Queue the end of the way back: what it takes on the disk goes. Raises Conflict where there is none."""
+    require(actor, row)
+    _check_at_rest(row)
+    if ways_back.find(row) is None:
+        raise Conflict(f"{row} has no version to go back to")
+    return queue(actor, Operation.APP_FORGET, [row.name], {}, _containers(row), host=row.host)
+
+
 def request_uninstall(actor: Actor, row: Installation, volumes: Sequence[str] = (), *, force: bool = False) -> Job:
     """Queue the removal of an installation and of those of its volumes that are named; all others stay."""
-    access.require(actor, "install")
+    require(actor, row)
     _check_at_rest(row)
     own = set(row.volumes.values_list("name", flat=True))
     if unknown := sorted(set(volumes) - own):
@@ -130,10 +169,15 @@ def request_uninstall(actor: Actor, row: Installation, volumes: Sequence[str] = 
     return queue(actor, Operation.APP_UNINSTALL, [row.name], parsed, _containers(row), host=row.host)
 
 
-def request_backup(actor: Actor, row: Installation, *, freeze: bool = False, scheduled: bool = False) -> Job:
+def request_backup(actor: Actor, row: Installation, *, freeze: bool = False) -> Job:
     """Queue a backup; the containers are stopped meanwhile, or frozen."""
-    access.require(actor, "install")
+    require(actor, row)
     _check_at_rest(row)
+    return queue_backup(actor, row, freeze=freeze, scheduled=False)
+
+
+def queue_backup(actor: Actor, row: Installation, *, freeze: bool, scheduled: bool) -> Job:
+    """Queue a backup of an installation to which nothing is being done; whether `actor` may, the worker asks."""
     parsed = _inputs(Operation.APP_BACKUP, {"freeze": freeze, "scheduled": scheduled})
     return queue(actor, Operation.APP_BACKUP, [row.name], parsed, _containers(row), host=row.host)
 
@@ -143,7 +187,7 @@ def request_restore(actor: Actor, name: str, given: Mapping[str, Any] | None = N
 
     `source` is one of backup (a file among the host's own), path, upload. Raises InvalidRequest.
     """
-    access.require(actor, "install")
+    _require_source(actor, name, source)
     parsed = _inputs(Operation.APP_RESTORE, {**source, "answers": dict(given or {})})
     try:
         instance_name(name)
@@ -156,9 +200,56 @@ def request_restore(actor: Actor, name: str, given: Mapping[str, Any] | None = N
 
 def request_restore_of(actor: Actor, name: str, file: File[Any], given: Mapping[str, Any] | None = None) -> Job:
     """Keep a backup that somebody sent and queue its restoration; where that is refused, nothing of it stays."""
-    access.require(actor, "install")
+    access.require_somewhere(actor, "install")
     with uploads.kept(file) as stored:
         return request_restore(actor, name, given, upload=stored)
+
+
+def _require_source(actor: Actor, name: str, source: Mapping[str, str]) -> None:
+    """Raise Refused where the backup is somebody else's. What one sends is judged when it is read: then its app is known."""
+    if file_name := source.get("backup"):
+        backup = backups().filter(file_name=file_name).first()
+        if backup is None:
+            raise InvalidRequest.of("backup", "there is no such backup")
+        access.require_install(actor, backup.app, backup.installation)
+        access.require_install(actor, backup.app, name)
+    elif "path" in source:
+        # What lies on the server may be anybody's.
+        access.require(actor, "install")
+    else:
+        access.require_somewhere(actor, "install")
+
+
+def require(actor: Actor, row: Installation) -> None:
+    """Raise Refused unless `actor` may keep up the installation, and stop what needs its containers."""
+    access.require_install(actor, row.app, row.name)
+    own = _containers(row)
+    if others := sorted(plans.graph(own).dependents(own) - set(own)):
+        access.require(actor, "operate", *others)
+
+
+def require_job(actor: Actor, job: Job) -> None:
+    """Raise Refused unless `actor` may have done what a job on an app does."""
+    names = job.targets if isinstance(job.targets, list) else []
+    row = installations.rows().filter(name__in=[name for name in names if isinstance(name, str)]).first()
+    given = job.inputs.get("app") if isinstance(job.inputs, dict) else None
+    if row is None and not isinstance(given, str):
+        access.require(actor, "install")
+    else:
+        access.require_install(actor, row.app if row else str(given), str(names[0]))
+
+
+def backups() -> QuerySet[Backup]:
+    """Return the backups of this host, the newest first."""
+    return Backup.objects.filter(host__name=hosts.current_name())
+
+
+def get_backup(file_name: str) -> Backup:
+    """Return the backup of that name. Raises NotFound, also for what cannot be the name of one."""
+    found = backups().filter(file_name=file_name).first() if hosts.is_name(inputs.backup_file, file_name) else None
+    if found is None:
+        raise NotFound(f"There is no backup {shown(file_name, max_length=100)}")
+    return found
 
 
 def backup_of(job: Job) -> Backup:
@@ -169,24 +260,10 @@ def backup_of(job: Job) -> Backup:
     return found
 
 
-def set_schedule(actor: Actor, row: Installation, every_h: int, kept: int) -> None:
-    """Have a backup made every so many hours, 0 for none, and so many of them kept. Raises InvalidRequest."""
-    access.require(actor, "install")
-    if not 0 <= every_h <= 24 * 366:
-        raise InvalidRequest.of("every_h", "must be a number of hours from 0 to 8784")
-    if not 1 <= kept <= 1_000:
-        raise InvalidRequest.of("kept", "must be a number from 1 to 1000")
-    before = {"backup_every_h": row.backup_every_h, "backups_kept": row.backups_kept}
-    after = {"backup_every_h": every_h, "backups_kept": kept}
-    with transaction.atomic():
-        Installation.objects.filter(pk=row.pk).update(**after)
-        audit.record(actor, "setting.change", row.name, audit.changes(before, after))
-
-
 def backups_of(rows: Collection[Installation]) -> dict[str, list[Backup]]:
     """Return the backups that were made of installations of this host, by name, the newest first; one query."""
     found: dict[str, list[Backup]] = {}
-    for backup in Backup.objects.filter(host__name=hosts.current_name(), installation__in=[row.name for row in rows]):
+    for backup in backups().filter(installation__in=[row.name for row in rows]):
         found.setdefault(backup.installation, []).append(backup)
     return found
 
@@ -219,17 +296,25 @@ def _changes(row: Installation, new: Mapping[str, ContainerSpec]) -> tuple[Chang
     for key in dict.fromkeys([*new, *old]):
         before, after = old.get(key), new[key].export() if key in new else None
         if before != after:
-            changes.append(Change(key, before, after))
+            changes.append(Change(key, _shown(row, key, before), _shown(row, key, after)))
     return tuple(changes)
+
+
+def _shown(row: Installation, key: str, data: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if data is None else disclosure.shown(f"{row.name}-{key}", data)
 
 
 def _check_at_rest(row: Installation) -> None:
     fresh = Installation.objects.select_related("job").get(pk=row.pk)
     if fresh.state != InstallationState.INSTALLED:
         raise Conflict(f"{row} is {fresh.get_state_display().lower()}")
-    pending = hosts.jobs().filter(operation__in=APP_OPERATIONS, targets=[row.name], state__in=ACTIVE_JOB_STATES)
-    if job := pending.first():
+    if job := job_at(row):
         raise Conflict(f"Job {job.pk} is at {row} already")
+
+
+def job_at(row: Installation) -> Job | None:
+    """Return the job that works on an installation, or is going to."""
+    return hosts.jobs().filter(operation__in=APP_OPERATIONS, targets=[row.name], state__in=ACTIVE_JOB_STATES).first()
 
 
 def _containers(row: Installation) -> list[str]:

@@ -109,6 +109,8 @@ def remember(row: Installation, copies: Mapping[str, str]) -> None:
     InstallationVersion.objects.create(
         installation=row,
         version=row.version,
+        title=row.title,
+        kept=row.kept,
         answers=row.answers,
         secrets=row.secrets,
         notes=row.notes,

@@ -17,7 +17,7 @@ from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest, SpocError
 from containers.models import Job
-from containers.services import access, audit, hosts, inputs, parents, tickets
+from containers.services import access, audit, hosts, inputs, parents, tickets, ways_back
 from containers.services.actor import Actor
 from containers.services.queue import queue
 from containers.services.sessions import Session
@@ -61,9 +61,9 @@ class Findings:
 
 
 def find(actor: Actor) -> Findings:
-    """Look at what nothing uses now; five queries, and a question to root for an actor who is signed in."""
+    """Look at what nothing uses now; six queries, and a question to root for an actor who is signed in."""
     access.require(actor, "view")
-    named = parents.named_by_recipes()
+    named = {*parents.named_by_recipes(), *ways_back.layers()}
     unused = hosts.layers().available().filter(uses=None, image_uses=None).exclude(name__in=named)[:MOST]
     return Findings(
         # A row whose name is none, which the list of layers shows, is nothing that a job could remove.

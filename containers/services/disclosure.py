@@ -52,6 +52,11 @@ def is_clear(name: str) -> bool:
     return sight.current().is_clear(name)
 
 
+def shown(name: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return what a container called `name` is to become, in its JSON form."""
+    return _shown(name, data)
+
+
 def _shown(name: str, data: dict[str, Any]) -> dict[str, Any]:
     masked: dict[str, Any] = data if is_clear(name) else secrecy.masked(data)
     return masked

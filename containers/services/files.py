@@ -7,15 +7,15 @@ server do, and so it takes the right to operate.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, Final
 
 from containers.domain.tree import Listing, Preview, Summary, path_bytes, path_text
 from containers.errors import Conflict, Forbidden, SpocError
-from containers.models import Container, Image, Layer
-from containers.services import looking, tickets
+from containers.models import Backup, Container, Image, Layer
+from containers.services import audit, looking, tickets
 from containers.services.actor import Actor
 from containers.services.looking import PAGE_SIZE, Subject
 from containers.services.sessions import Session
@@ -104,15 +104,27 @@ def preview(actor: Actor, subject: Subject, path: str) -> Preview:
 
 def download(actor: Actor, subject: Subject, path: str) -> Download:
     """Open a file to be sent, whatever its size. Raises what `listing` raises, and Conflict while too many are sent."""
+    names = path_bytes(path)
+    name = path_text(names[-1]) if names else subject.name
+    return _download(name, lambda: _open(actor, "file", subject, {"ask": "content", "path": path}))
+
+
+def download_backup(actor: Actor, backup: Backup) -> Download:
+    """Open a backup to be sent; it is recorded: all that the volumes hold leaves the panel. Raises what `download` raises."""
+    found = _download(backup.file_name, lambda: _opened(actor, "backup", backup.file_name, {}))
+    audit.record(actor, "backup.download", backup.installation, {"file": backup.file_name})
+    return found
+
+
+def _download(name: str, open_session: Callable[[], Session]) -> Download:
     with ExitStack() as stack:
         if not _downloads.acquire(blocking=False):
             raise Conflict(f"{MAX_DOWNLOADS} other downloads are under way", resolution="Try again when one has ended.")
         stack.callback(_downloads.release)
-        session = stack.enter_context(_open(actor, "file", subject, {"ask": "content", "path": path}))
+        session = stack.enter_context(open_session())
         told = next(iter(session)).message
         kept = stack.pop_all()
-    names = path_bytes(path)
-    return Download(path_text(names[-1]) if names else subject.name, int(told["size"]), session, kept)
+    return Download(name, int(told["size"]), session, kept)
 
 
 def _ask(actor: Actor, kind: str, subject: Subject, given: Mapping[str, Any]) -> bytes:
@@ -122,9 +134,12 @@ def _ask(actor: Actor, kind: str, subject: Subject, given: Mapping[str, Any]) ->
 
 
 def _open(actor: Actor, kind: str, subject: Subject, given: Mapping[str, Any]) -> Session:
+    below_it = {"below": below(subject).layers} if isinstance(subject, Layer) else {}
+    return _opened(actor, kind, looking.subject_of(subject), {**given, **below_it})
+
+
+def _opened(actor: Actor, kind: str, name: str, given: Mapping[str, Any]) -> Session:
     if actor.user is None:
         raise Forbidden("Files are shown to somebody who is signed in")
-    name = looking.subject_of(subject)
-    below_it = {"below": below(subject).layers} if isinstance(subject, Layer) else {}
-    ticket = tickets.issue(actor, kind, name, {**given, **below_it})
+    ticket = tickets.issue(actor, kind, name, given)
     return Session.open(ticket, user_id=actor.user.pk, kind=kind, subject=name)

@@ -13,9 +13,10 @@ from containers.domain.image import Defaults, ImageRef
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest, NotFound
 from containers.models import Host, Image, ImageLayer, Job, Layer, LayerUse
-from containers.services import access, audit, hosts, layers
+from containers.services import access, audit, hosts, layers, ways_back
 from containers.services.actor import Actor
 from containers.services.queue import queue
+from containers.services.ways_back import WayBack
 
 
 def write(host: Host, ref: ImageRef, stack: Sequence[str], defaults: Defaults, *, origin: str = "") -> Image:
@@ -47,6 +48,16 @@ def used_by(images: Collection[Image]) -> dict[int, list[str]]:
         by_lowest[stack[0]].append((name, stack))
     return {
         key: sorted(name for name, used in by_lowest[stack[0]] if used[: len(stack)] == stack) if stack else []
+        for key, stack in stacks.items()
+    }
+
+
+def ways_back_on(images: Collection[Image]) -> dict[int, list[WayBack]]:
+    """Return, by key of the image, whose way back stands on it; one query. Load `with_layers()` first."""
+    needed = ways_back.stacks()
+    stacks = {image.pk: tuple(layer_names(image)) for image in images}
+    return {
+        key: list(dict.fromkeys(back for back, used in needed if stack and used[: len(stack)] == stack))
         for key, stack in stacks.items()
     }
 
@@ -147,8 +158,8 @@ def request_remove(actor: Actor, image: Image) -> Job:
 
 
 def check_unused(image: Image) -> None:
-    """Raise Conflict naming the containers that stand on an image; load `with_layers()` first."""
-    if names := used_by([image])[image.pk]:
+    """Raise Conflict naming the containers and ways back that stand on an image; load `with_layers()` first."""
+    if names := [*used_by([image])[image.pk], *map(str, ways_back_on([image])[image.pk])]:
         raise Conflict(f"The image {image} is used by {', '.join(names)}")
 
 

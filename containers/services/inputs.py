@@ -234,7 +234,8 @@ class DemoInputs(Inputs):
     layer: LayerName
 
 
-def _backup_file(value: str) -> str:
+def backup_file(value: str) -> str:
+    """Check the name of a backup: it becomes a path below root's directory. Raises ValueError."""
     if not _BACKUP.fullmatch(value):
         raise ValueError("is not the name of a backup")
     return value
@@ -272,7 +273,7 @@ class AppBackupInputs(Inputs):
 class AppRestoreInputs(Inputs):
     """Where a backup is: among the host's own, at a path on the server, or an upload; and answers in place of its own."""
 
-    backup: Annotated[str, AfterValidator(_backup_file)] | None = None
+    backup: Annotated[str, AfterValidator(backup_file)] | None = None
     path: Annotated[str, AfterValidator(_path)] | None = None
     upload: Annotated[str, AfterValidator(_upload)] | None = None
     answers: GivenAnswers = {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import QuerySet
 
+from containers.catalog import apps, installed
 from containers.catalog.apps import App
 from containers.choices import ContainerState
 from containers.domain import answers as answering
@@ -21,9 +22,10 @@ from containers.domain.questions import QuestionType
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.domain.text import shown
-from containers.errors import FieldError, InvalidRequest, NotFound
+from containers.errors import Conflict, FieldError, InvalidRequest, NotFound
 from containers.models import Container, Installation, InstallationContainer, InstallationPort, Mount, Volume
-from containers.services import app_images, hosts, vault
+from containers.services import access, app_images, hosts, sight, vault
+from containers.services.access import Who
 
 FIRST_PORT: Final = 8080
 LAST_PORT: Final = 65_535
@@ -49,6 +51,42 @@ def get(name: str) -> Installation:
 def rows() -> QuerySet[Installation]:
     """Return the installations of this host, by name."""
     return Installation.objects.filter(host__name=hosts.current_name())
+
+
+def app_of(row: Installation) -> App:
+    """Return the app as it is installed, from root's copy. Raises NotFound, InvalidRequest, Conflict."""
+    # What is being installed has no copy yet, nor has what was installed before there were any.
+    app = installed.find(row.name, row.kept) if row.kept else apps.find(row.app)
+    if (app.name, app.manifest.version) != (row.app, row.version):
+        raise Conflict(f"what there is of {row} is {app.manifest.title} {app.manifest.version}, and not {row.app} {row.version}")
+    return app
+
+
+def next_app(row: Installation) -> App:
+    """Return the app that an update leads to: the catalogue's, or the installed one where it has left the catalogue."""
+    try:
+        return apps.find(row.app)
+    except NotFound:
+        return app_of(row)
+
+
+def seen() -> list[Installation]:
+    """Return the installations whose containers may all be seen by who looks; two queries."""
+    sees = sight.current()
+    return [row for row in rows().prefetch_related("containers__container") if not sees.unseen(names_of(row))]
+
+
+def see(name: str) -> Installation:
+    """Return the installation of that name. Raises NotFound, also where its containers may not all be seen."""
+    found = get(name)
+    if sight.current().unseen(names_of(found)):
+        raise NotFound(f"There is no installation {name}")
+    return found
+
+
+def names_of(row: Installation) -> list[str]:
+    """Return what an installation's containers are called; before they are there, what all their names begin with."""
+    return [member.container.name for member in row.containers.all()] or [row.name]
 
 
 def preview(app: App, instance: str, given: Mapping[str, Any], adopt: Mapping[str, str] | None = None) -> Preview:
@@ -83,6 +121,18 @@ def draft(
     return made
 
 
+def require_volumes(who: Who, made: Outline, adopt: Mapping[str, str] | None = None, *, own: Collection[str] = ()) -> None:
+    """Raise Refused where who may install only some apps would take over what somebody else kept.
+
+    Whose a volume is that nothing mounts is not known any more. `own` are those that the installation has.
+    """
+    if access.may(who, "install"):
+        return
+    taken = [use.name for use in made.volumes if use.name != f"{made.instance}-{use.key}" or use.key in (adopt or {})]
+    if foreign := sorted(set(taken) - set(own)):
+        raise access.Refused(f"You may not take over volume {foreign[0]}: others keep data in it", who, "install", made.instance)
+
+
 def answers_of(installation: Installation) -> dict[str, Any]:
     """Return all that was answered, secrets too. Raises HostError where they cannot be opened."""
     return opened(installation.answers, installation.secrets)
@@ -112,7 +162,7 @@ def free_port(beside: Sequence[int] = ()) -> int:
 
 def offering(capability: str | None) -> list[str]:
     """Return the running containers that offer what is needed, all that run where nothing in particular is."""
-    running = hosts.containers().lasting().filter(state=ContainerState.RUNNING)
+    running = sight.containers().lasting().filter(state=ContainerState.RUNNING)
     if capability is None:
         return list(running.values_list("name", flat=True))
     found = InstallationContainer.objects.filter(container__in=running).values_list("container__name", "offers")

@@ -15,7 +15,7 @@ from containers.domain import names
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Container, Host, Image, ImageLayer, Job, Layer, LayerUse
-from containers.services import access, audit, hosts, inputs, parents, uploads
+from containers.services import access, audit, hosts, inputs, parents, uploads, ways_back
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -143,7 +143,7 @@ def request_remove(actor: Actor, layer: Layer) -> Job:
 
 
 def users(rows: Collection[Layer], *, besides: Image | None = None, recipes: bool = False) -> dict[int, list[str]]:
-    """Return who uses each layer, by its key: containers by name, then images but `besides`; two queries.
+    """Return who uses each layer, by its key: containers by name, images but `besides`, ways back of apps; three queries.
 
     Where nobody named the layer that goes, `recipes` that stand on it count, too; two queries more.
     """
@@ -156,7 +156,9 @@ def users(rows: Collection[Layer], *, besides: Image | None = None, recipes: boo
         if besides is None or image != besides.pk:
             found[layer].append(f"image {name}:{version}")
     named = parents.named_by_recipes() if recipes and rows else {}
+    needed = ways_back.layers() if rows else {}
     for row in rows:
+        found[row.pk] += map(str, needed.get(row.name, ()))
         found[row.pk] += [f"recipe {name}" for name in named.get(row.name, ())]
     return found
 

@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from containers.choices import Via
 from containers.errors import Forbidden, InvalidRequest
-from containers.models import Container, Layer, Ticket
-from containers.services import access, hosts, looking
+from containers.models import Backup, Container, Layer, Ticket
+from containers.services import access, app_requests, hosts, looking
 from containers.services.access import Right
 from containers.services.actor import Actor
 from containers.services.inputs import Inputs
@@ -47,6 +47,7 @@ KINDS: Final[dict[str, Kind]] = {
     "tree": Kind("view", looking.TreeInputs, looking.find),
     "leftovers": Kind("view", Inputs, looking.find_host),
     "file": Kind("execute", looking.FileInputs, looking.find),
+    "backup": Kind("install", Inputs, app_requests.get_backup),
     "terminal": Kind("terminal", TerminalArguments, hosts.get_container),
 }
 
@@ -121,7 +122,9 @@ def _check(actor: Actor, kind: str, subject: str, arguments: object) -> Order:
 
 def _require(actor: Actor, right: Right, found: object) -> None:
     """Ask for the container that it is about. A layer is of none: to read files in one is for who may change layers."""
-    if isinstance(found, Container):
+    if isinstance(found, Backup):
+        access.require_install(actor, found.app, found.installation)
+    elif isinstance(found, Container):
         access.require(actor, right, found.name)
     else:
         access.require(actor, "images" if isinstance(found, Layer) and right != "view" else right)

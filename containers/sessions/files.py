@@ -11,7 +11,7 @@ from django.conf import settings
 from containers.domain.layout import Layout
 from containers.domain.tree import path_bytes
 from containers.errors import Conflict, NotFound
-from containers.host import remains, rootfs
+from containers.host import app_backups, remains, rootfs
 from containers.host.command import Runner
 from containers.host.inspect import IdMap, Names, Tree
 from containers.models import Layer, Volume
@@ -46,6 +46,20 @@ def read(order: Order, connection: Connection) -> None:
             size = os.fstat(file).st_size
             connection.tell({"size": size})
             _send(file, size, connection)
+
+
+def read_backup(order: Order, connection: Connection) -> None:
+    """Send a backup: its size, and then all that is in it."""
+    try:
+        file = app_backups.open_backup(_layout().backups, order.subject)
+    except FileNotFoundError as error:
+        raise NotFound(f"The backup {order.subject} is not on the disk any more") from error
+    try:
+        size = os.fstat(file).st_size
+        connection.tell({"size": size})
+        _send(file, size, connection)
+    finally:
+        os.close(file)
 
 
 def count_leftovers(order: Order, connection: Connection) -> None:

@@ -16,5 +16,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "tree": files.look,
     "leftovers": files.count_leftovers,
     "file": files.read,
+    "backup": files.read_backup,
     "terminal": terminals.serve,
 }

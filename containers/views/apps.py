@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from containers.catalog import apps
 from containers.errors import NotFound
 from containers.forms.queries import AppQuery
+from containers.services import access
 from containers.services.entry import SEE
 from containers.views import catalogue
 from containers.views.access import Request, opens_to
@@ -33,6 +34,7 @@ def app_detail(request: Request, name: str) -> HttpResponse:
     context = {
         "section": "apps",
         "app": app.manifest,
+        "may_install": access.may_install(request.user, app.name),
         "images": catalogue.images(app),
         "installed": catalogue.installed(name),
         "categories": [(key, catalogue.title_of(key)) for key in app.manifest.categories],

@@ -12,7 +12,7 @@ from containers.catalog.apps import App, Broken
 from containers.domain.manifest import ImageSource, Manifest
 from containers.forms.queries import AppQuery
 from containers.models import Installation
-from containers.services import installations, sight
+from containers.services import installations
 
 SVG: Final = "image/svg+xml"
 PNG: Final = "image/png"
@@ -87,23 +87,12 @@ class Catalogue:
 
 def installed_counts() -> dict[str, int]:
     """Return {app: how many installations}."""
-    return Counter(row.app for row in seen())
+    return Counter(row.app for row in installations.seen())
 
 
 def installed(app: str) -> list[Installation]:
     """Return the installations of an app, by name."""
-    return [row for row in seen() if row.app == app]
-
-
-def seen() -> list[Installation]:
-    """Return the installations whose containers may all be seen by who looks; two queries."""
-    sees = sight.current()
-    return [row for row in installations.rows().prefetch_related("containers__container") if not sees.unseen(names_of(row))]
-
-
-def names_of(row: Installation) -> list[str]:
-    """Return what an installation's containers are called; before they are there, what all their names begin with."""
-    return [member.container.name for member in row.containers.all()] or [row.name]
+    return [row for row in installations.seen() if row.app == app]
 
 
 def title_of(category: str) -> str:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.actions import KeepForm
 from containers.models import Container
-from containers.services import hosts, volumes
+from containers.services import hosts, volumes, ways_back
 from containers.services import layers as service
 from containers.services.entry import EXECUTE, EXECUTE_ALL, IMAGES, SEE, VIEW
 from containers.services.looking import Subject
@@ -23,6 +23,7 @@ from containers.views.page import ContainerPage
 @opens_to(VIEW)
 def layer_detail(request: Request, name: str) -> HttpResponse:
     layer = get_layer(request, name, "view", hosts.layers().with_users())
+    ways_back.mark([layer])
     browser = Browser(request, layer)
     context = {"section": "layers", "layer": layer, "browser": browser}
     return render(request, "layers/detail.html", context, status=browser.status)

@@ -16,6 +16,7 @@ from containers.models import Image
 from containers.services import disclosure, hosts
 from containers.services import images as service
 from containers.services.entry import IMAGES, VIEW
+from containers.services.ways_back import WayBack
 from containers.views.access import Request, actor_of, opens_to
 
 PAGE_SIZE: Final = 100
@@ -25,6 +26,11 @@ PAGE_SIZE: Final = 100
 class Row:
     image: Image
     used_by: list[str]
+    ways_back: list[WayBack]
+
+    @property
+    def user_count(self) -> int:
+        return len(self.used_by) + len(self.ways_back)
 
     @property
     def size(self) -> int:
@@ -36,8 +42,8 @@ class Row:
 def image_list(request: Request) -> HttpResponse:
     page = Paginator(hosts.images().with_layers(), PAGE_SIZE).get_page(request.GET.get("page"))
     images = list(page.object_list)
-    used_by = service.used_by(images)
-    rows = [Row(image, used_by[image.pk]) for image in images]
+    used_by, backs = service.used_by(images), service.ways_back_on(images)
+    rows = [Row(image, used_by[image.pk], backs[image.pk]) for image in images]
     return render(request, "images/list.html", {"section": "images", "rows": rows, "page": page})
 
 
@@ -48,7 +54,7 @@ def image_detail(request: Request, name: str, version: str) -> HttpResponse:
     context = {
         "section": "images",
         "image": image,
-        "row": Row(image, service.used_by([image])[image.pk]),
+        "row": Row(image, service.used_by([image])[image.pk], service.ways_back_on([image])[image.pk]),
         "defaults": _defaults(image),
         "removal": service.removal(image),
     }

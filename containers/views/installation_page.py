@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -19,8 +20,9 @@ from containers.domain.questions import Question, QuestionType
 from containers.domain.secrecy import MASK
 from containers.errors import SpocError
 from containers.forms import amounts
-from containers.models import Backup, Installation, InstallationPort, InstallationVersion, Job, Volume
-from containers.services import hosts, sight
+from containers.forms.upkeep import ScheduleForm
+from containers.models import Backup, BackupSchedule, Installation, InstallationPort, InstallationVersion, Job, Volume
+from containers.services import access, backup_schedules, hosts, installations, sight, ways_back
 from containers.views import activities, states
 from containers.views.activities import Shown
 from containers.views.states import Badge
@@ -56,12 +58,26 @@ class InstallationPage:
     row: Installation
     # The name under which the panel was asked for: the ports are there, too.
     host_name: str
+    user: User
+
+    @cached_property
+    def may_install(self) -> bool:
+        """Whether who looks may keep it up."""
+        return access.may_install(self.user, self.row.app, self.row.name)
 
     @cached_property
     def app(self) -> App | None:
         """The app as the catalogue has it now; None where it is gone or broken."""
         try:
             return apps.find(self.row.app)
+        except SpocError:
+            return None
+
+    @cached_property
+    def installed(self) -> App | None:
+        """The app as it was installed; None where that cannot be read any more."""
+        try:
+            return installations.app_of(self.row)
         except SpocError:
             return None
 
@@ -82,7 +98,7 @@ class InstallationPage:
 
     @property
     def answers(self) -> list[Answered]:
-        questions = self.app.manifest.questions if self.app else ()
+        questions = self.installed.manifest.questions if self.installed else ()
         plain = self.row.answers if isinstance(self.row.answers, dict) else {}
         known = [_answered(question, plain) for question in questions if question.is_secret or question.name in plain]
         gone = sorted(set(plain) - {question.name for question in questions})
@@ -95,7 +111,15 @@ class InstallationPage:
 
     @cached_property
     def previous(self) -> InstallationVersion | None:
-        return InstallationVersion.objects.filter(installation=self.row).first()
+        return ways_back.find(self.row)
+
+    @cached_property
+    def schedule(self) -> BackupSchedule | None:
+        return backup_schedules.find(self.row)
+
+    @property
+    def schedule_form(self) -> ScheduleForm:
+        return ScheduleForm.of(self.schedule)
 
     @cached_property
     def backups(self) -> list[Backup]:
@@ -115,6 +139,13 @@ class InstallationPage:
         """The version that the catalogue has, where it is another one."""
         version = self.app.manifest.version if self.app else ""
         return version if version != self.row.version else ""
+
+
+def copies_of(previous: InstallationVersion | None) -> list[tuple[str, Volume | None]]:
+    """Return the copies of volumes that a way back needs: name, and the row where it is on the host."""
+    names = sorted(previous.copies.values()) if previous and isinstance(previous.copies, dict) else []
+    known = {row.name: row for row in Volume.objects.filter(host__name=hosts.current_name(), name__in=names)}
+    return [(name, known.get(name)) for name in names]
 
 
 def jobs_of(row: Installation) -> QuerySet[Job]:

@@ -10,11 +10,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from containers.catalog import apps
-from containers.errors import NotFound
 from containers.models import Backup, Installation, InstallationPort
-from containers.services import hosts, installations, sight
+from containers.services import access, app_requests, installations, sight
 from containers.services.entry import SEE
-from containers.views import catalogue, installation_page
+from containers.views import installation_page
 from containers.views.access import Request, opens_to
 from containers.views.installation_page import InstallationPage, Link
 from containers.views.patches import Wanted
@@ -39,9 +38,7 @@ def installation_list(request: Request) -> HttpResponse:
     context = {
         "section": "apps",
         "rows": _rows(request),
-        "backups": Backup.objects.filter(host__name=hosts.current_name()).exclude(
-            installation__in=installations.rows().values("name")
-        ),
+        "backups": _orphans(request),
     }
     return render(request, "installations/_list.html" if Wanted.of(request) else "installations/list.html", context)
 
@@ -49,20 +46,24 @@ def installation_list(request: Request) -> HttpResponse:
 @require_GET
 @opens_to(SEE)
 def installation_detail(request: Request, name: str) -> HttpResponse:
-    row = installations.get(name)
-    if sight.current().unseen(catalogue.names_of(row)):
-        # To who may not see its containers it is not there.
-        raise NotFound(f"There is no installation {name}")
-    page = InstallationPage(row, installation_page.host_name_of(request))
+    row = installations.see(name)
+    page = InstallationPage(row, installation_page.host_name_of(request), request.user)
     context = {"section": "apps", "installation": page.row, "page": page}
     return render(request, "installations/_live.html" if Wanted.of(request) else "installations/detail.html", context)
+
+
+def _orphans(request: Request) -> list[tuple[Backup, bool]]:
+    """Return the backups of what is not installed any more and may be seen, each with whether it may be restored."""
+    rows = app_requests.backups().exclude(installation__in=installations.rows().values("name"))
+    sees = sight.current()
+    return [(row, access.may_install(request.user, row.app, row.installation)) for row in rows if sees.covers(row.installation)]
 
 
 def _rows(request: Request) -> list[Row]:
     """Four queries, however many there are, and the catalogue read once."""
     versions = {app.name: app.manifest.version for app in apps.listing()[0]}
     host = installation_page.host_name_of(request)
-    found = catalogue.seen()
+    found = installations.seen()
     prefetch_related_objects(found, "ports")
     return [_row(row, versions.get(row.app, row.version), host) for row in found]
 

@@ -12,7 +12,7 @@ from containers.catalog import apps
 from containers.catalog.apps import App
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.install import InstallForm
-from containers.services import app_requests, entry
+from containers.services import access, app_requests, entry
 from containers.views.access import Request, actor_of, opens_to
 from containers.views.install_page import InstallPage
 
@@ -25,6 +25,7 @@ INSTALL: Final = "install"
 @opens_to(entry.INSTALL)
 def install(request: Request, name: str) -> HttpResponse:
     app = apps.find(name)
+    access.require_install(request.user, app.name)
     form = InstallForm(app, actor_of(request), request.POST if request.method == "POST" else None)
     if form.act[0] == PLAN:
         return _plan(request, app, form)
@@ -38,6 +39,7 @@ def install(request: Request, name: str) -> HttpResponse:
 def preview(request: Request, name: str) -> HttpResponse:
     """What stands beside the form, as it would be now."""
     app = apps.find(name)
+    access.require_install(request.user, app.name)
     page = InstallPage(app, InstallForm(app, actor_of(request), request.POST))
     return render(request, "apps/_install_side.html", {"page": page})
 

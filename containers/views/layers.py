@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from containers.errors import SpocError
-from containers.services import hosts
+from containers.services import hosts, ways_back
 from containers.services import layers as service
 from containers.services.entry import IMAGES, VIEW
 from containers.views.access import Request, actor_of, get_layer, opens_to
@@ -23,6 +23,7 @@ PAGE_SIZE: Final = 200
 @opens_to(VIEW)
 def layer_list(request: Request) -> HttpResponse:
     page = Paginator(hosts.layers().with_users(), PAGE_SIZE).get_page(request.GET.get("page"))
+    ways_back.mark(page.object_list)
     return render(request, "layers/list.html", {"section": "layers", "layers": page.object_list, "page": page})
 
 

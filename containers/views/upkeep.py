@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,12 +14,12 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from containers.catalog import apps
 from containers.catalog.apps import App
-from containers.domain.questions import QuestionType
+from containers.domain.questions import Question, QuestionType
 from containers.errors import SpocError
 from containers.forms.update import UpdateForm
 from containers.forms.upkeep import BackupForm, RestoreForm, ScheduleForm, UninstallForm
-from containers.models import Backup, Installation, InstallationVersion, Job
-from containers.services import app_requests, hosts, installations
+from containers.models import Backup, Installation, Job
+from containers.services import access, app_requests, backup_schedules, installations, ways_back
 from containers.services.entry import INSTALL
 from containers.views import differences, installation_page
 from containers.views.access import Request, actor_of, opens_to
@@ -33,8 +32,8 @@ UPDATE = "update"
 @opens_to(INSTALL)
 def update(request: Request, name: str) -> HttpResponse:
     """Versions, what changes in the definitions, and the questions; the same page changes answers alone."""
-    row = _get(name)
-    app = apps.find(row.app)
+    row = _get(request, name)
+    app = installations.next_app(row)
     data = _data(request)
     form = UpdateForm(app, actor_of(request), row, data)
     if form.act[0] == UPDATE:
@@ -43,7 +42,7 @@ def update(request: Request, name: str) -> HttpResponse:
             return redirect(job)
         form.refuse(error)
     # Judged before what was typed is sealed.
-    changes = _changes(row, form)
+    changes, gone = _changes(row, form)
     form.seal()
     context = {
         "section": "apps",
@@ -51,6 +50,7 @@ def update(request: Request, name: str) -> HttpResponse:
         "app": app.manifest,
         "form": form,
         "changes": changes,
+        "gone": gone,
         "is_new": app.manifest.version != row.version,
     }
     return render(request, "installations/update.html", context, status=422 if form.problems else 200)
@@ -59,8 +59,8 @@ def update(request: Request, name: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @opens_to(INSTALL)
 def back(request: Request, name: str) -> HttpResponse:
-    row = _get(name)
-    previous = InstallationVersion.objects.filter(installation=row).first()
+    row = _get(request, name)
+    previous = ways_back.find(row)
     error = None
     if request.method == "POST":
         job, error = _ask(lambda: app_requests.request_back(actor_of(request), row))
@@ -71,8 +71,22 @@ def back(request: Request, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @opens_to(INSTALL)
+def forget(request: Request, name: str) -> HttpResponse:
+    row = _get(request, name)
+    previous = ways_back.find(row)
+    error = None
+    if request.method == "POST":
+        job, error = _ask(lambda: app_requests.request_forget(actor_of(request), row))
+        if job:
+            return _queued(request, job)
+    copies = installation_page.copies_of(previous)
+    return _dialog(request, row, "forget", {"previous": previous, "copies": copies, "error": error})
+
+
+@require_http_methods(["GET", "POST"])
+@opens_to(INSTALL)
 def backup(request: Request, name: str) -> HttpResponse:
-    row = _get(name)
+    row = _get(request, name)
     form = BackupForm(_data(request))
     error = None
     if form.is_bound and form.is_valid():
@@ -85,10 +99,10 @@ def backup(request: Request, name: str) -> HttpResponse:
 @require_POST
 @opens_to(INSTALL)
 def schedule(request: Request, name: str) -> HttpResponse:
-    row = _get(name)
+    row = _get(request, name)
     form = ScheduleForm(request.POST)
     if form.is_valid():
-        app_requests.set_schedule(actor_of(request), row, form.cleaned_data["every_h"], form.cleaned_data["kept"])
+        backup_schedules.set_schedule(actor_of(request), row, form.given)
         messages.success(request, _("Saved."), extra_tags="ok")
     else:
         texts = [f"{form.fields[field].label}: {text}" for field, found in form.errors.items() for text in found]
@@ -99,8 +113,8 @@ def schedule(request: Request, name: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @opens_to(INSTALL)
 def uninstall(request: Request, name: str) -> HttpResponse:
-    row = _get(name)
-    page = installation_page.InstallationPage(row, "")
+    row = _get(request, name)
+    page = installation_page.InstallationPage(row, "", request.user)
     form = UninstallForm(_data(request), name=name, volumes=[volume for volume, _row, _adopted in page.volumes])
     error = None
     if form.is_bound and form.is_valid():
@@ -117,8 +131,8 @@ def uninstall(request: Request, name: str) -> HttpResponse:
 @opens_to(INSTALL)
 def restore(request: Request) -> HttpResponse:
     """A backup becomes an installation again, under its own name or another."""
-    known = _backups()
-    chosen = known.filter(file_name=request.GET.get("backup", "")).first()
+    known = [row for row in app_requests.backups() if access.may_install(request.user, row.app, row.installation)]
+    chosen = next((row for row in known if row.file_name == request.GET.get("backup", "")), None)
     initial = {"backup": chosen.file_name, "name": _free_name(chosen)} if chosen else {}
     files = request.FILES if request.method == "POST" else None
     form = RestoreForm(_data(request), files, backups=[row.file_name for row in known], initial=initial)
@@ -138,8 +152,10 @@ def _restore(request: Request, form: RestoreForm) -> Job:
     return app_requests.request_restore(actor_of(request), name, form.ports, **form.source)
 
 
-def _get(name: str) -> Installation:
-    return installations.get(name)
+def _get(request: Request, name: str) -> Installation:
+    row = installations.see(name)
+    access.require_install(request.user, row.app, row.name)
+    return row
 
 
 def _data(request: Request) -> QueryDict | None:
@@ -166,22 +182,19 @@ def _dialog(request: Request, row: Installation, what: str, more: dict[str, Any]
     return render(request, context["body"] if request.htmx else "installations/dialog.html", context, status=status)
 
 
-def _changes(row: Installation, form: UpdateForm) -> list[tuple[str, bool, list[Change]]]:
-    """Return what changes in each container: its name, whether it is new, and the fields."""
+def _changes(row: Installation, form: UpdateForm) -> tuple[list[tuple[str, bool, list[Change]]], tuple[Question, ...]]:
+    """Return what changes in each container: its name, whether it is new, and the fields; and what is asked no more."""
     try:
         found = app_requests.update_of(row, form.given)
     except SpocError as error:
         if form.act[0] != UPDATE:
             form.refuse(error)
-        return []
-    return [
-        (f"{row.name}-{change.container}", change.before is None, differences.between(change.before or {}, change.after or {}))
+        return [], ()
+    changes = [
+        (f"{row.name}-{change.key}", change.before is None, differences.between(change.before or {}, change.after or {}))
         for change in found.changes
     ]
-
-
-def _backups() -> QuerySet[Backup]:
-    return Backup.objects.filter(host__name=hosts.current_name())
+    return changes, found.gone
 
 
 def _free_name(row: Backup) -> str:

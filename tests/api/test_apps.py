@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from containers.models import Installation, Job
+from containers.models import Backup, Event, Grant, Installation, InstallationVersion, Job
+from containers.services import hosts
 from tests.api.conftest import Api
 from tests.support import rows
-from tests.support.apps import write
+from tests.support.apps import MANIFEST, installed, write
+from tests.support.sessions import session_server
+
+__all__ = ["session_server"]
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +88,13 @@ def test_jobs_on_an_installation(api: Api) -> None:
     assert api.get("/installations/nothing/").status_code == 404
 
 
+def backup(name: str = "blog") -> Backup:
+    values = {"installation": name, "app": "note", "version": "1.0", "size_bytes": 3}
+    return Backup.objects.create(host=hosts.current(), file_name=f"{name}-1.tar", **values)
+
+
 def test_a_restore_takes_one_source(api: Api) -> None:
+    backup()
     assert api.post("/installations/restore/", {"name": "blog", "backup": "blog-1.tar"}).status_code == 202
     assert api.post("/installations/restore/", {"name": "blog"}).status_code == 422
     assert api.post("/installations/restore/", {"name": "blog", "backup": "../x.tar"}).status_code == 422
@@ -102,3 +113,71 @@ def test_a_list_costs_the_same_for_ten_and_twenty(api: Api) -> None:
                 assert len(api.get("/installations/").json()["results"]) == number + 1
             counts.append(len(found))
     assert counts[0] == counts[1]
+
+
+def test_an_update_is_shown_before_it_is_made(api: Api, tmp_path: Path) -> None:
+    installed()
+    text = MANIFEST.replace('version = "1.0"', 'version = "2.0"').replace('default = "hello"', 'default = "hello"\nhelp = "x"')
+    write(tmp_path, text.replace("/usr/bin/httpd -f", "/usr/bin/httpd -f -v"))
+    found = api.get("/installations/blog/update/").json()
+    assert (found["before"], found["after"], found["new_questions"], found["gone_questions"]) == ("1.0", "2.0", [], [])
+    assert "-f -v" in str(found["changes"])
+    assert not Job.objects.filter(operation="app-update").exists()
+
+
+def test_the_way_back_is_given_up(api: Api) -> None:
+    row = installed()
+    assert api.post("/installations/blog/forget/").status_code == 409
+    InstallationVersion.objects.create(installation=row, version="0.9")
+    assert api.get("/installations/blog/").json()["previous"] == "0.9"
+    assert api.post("/installations/blog/forget/").status_code == 202
+    InstallationVersion.objects.update(is_given_up=True)
+    assert api.get("/installations/blog/").json()["previous"] is None
+
+
+def test_backups_by_themselves(api: Api, operator: User) -> None:
+    installed()
+    found = api("PUT", "/installations/blog/schedule/", {"every": "weekly", "weekday": 5, "hour": 4}).json()["schedule"]
+    assert found.pop("next") is not None
+    assert found == {
+        "every": "weekly",
+        "hour": 4,
+        "weekday": 5,
+        "kept": 7,
+        "freeze": False,
+        "user": operator.get_username(),
+    }
+    assert api("PUT", "/installations/blog/schedule/", {"every": "weekly", "hour": 24}).status_code == 422
+    assert api("PUT", "/installations/blog/schedule/", {"every": "never"}).json()["schedule"] is None
+
+
+@pytest.mark.usefixtures("session_server")
+def test_a_backup_is_downloaded_on_record_by_who_has_the_right(
+    api: Api, viewer: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
+    (tmp_path / "backups").mkdir()
+    (tmp_path / "backups/blog-1.tar").write_bytes(b"tar")
+    backup()
+    response = api.get("/backups/blog-1.tar/")
+    assert (response.status_code, response.getvalue()) == (200, b"tar")
+    assert response.headers["Content-Disposition"] == 'attachment; filename="blog-1.tar"'
+    assert Event.objects.get(kind="backup.download").subject == "blog"
+    for name in ("blog-2.tar", "..%2fblog-1.tar", "x"):
+        assert api.get(f"/backups/{name}/").status_code == 404
+    assert Api(viewer).get("/backups/blog-1.tar/").status_code == 403
+    Grant.objects.create(user=viewer, right="install", pattern="wiki", app="note")
+    assert Api(viewer).get("/backups/blog-1.tar/").status_code == 403
+    (tmp_path / "backups/blog-1.tar").unlink()
+    assert api.get("/backups/blog-1.tar/").status_code == 404
+
+
+def test_who_may_only_some_sees_and_changes_only_these(api: Api) -> None:
+    installed()
+    installed("shop-1")
+    limited = Api(rows.limited("anna", "shop-*", "install"))
+    assert [row["name"] for row in limited.get("/installations/").json()["results"]] == ["shop-1"]
+    assert limited.get("/installations/blog/").status_code == 404
+    assert limited.post("/installations/blog/backup/").status_code == 404
+    assert limited.post("/installations/shop-1/backup/").status_code == 202
+    assert limited.post("/installations/", new(name="other")).status_code == 403

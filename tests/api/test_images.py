@@ -16,7 +16,8 @@ DEFAULTS = {"env": {"LANG": "C.UTF-8", "PGDATA": "/data"}, "uid": "5", "cmd": "/
 
 
 def shown(name: str, version: str, **more: Any) -> dict[str, Any]:
-    return {"name": name, "version": version, "layers": ["base"], "defaults": {}, "size": 0, "used_by": [], **more}
+    unused = {"used_by": [], "ways_back": []}
+    return {"name": name, "version": version, "layers": ["base"], "defaults": {}, "size": 0, **unused, **more}
 
 
 def test_images_are_listed_with_exactly_what_the_contract_says(api: Api) -> None:

@@ -25,7 +25,7 @@ def uploads(settings: Any, tmp_path: Path) -> Path:
     return Path(settings.MEDIA_ROOT)
 
 
-NEW = {"digest": None, "source": "import", "origin": "", "used_by": [], "images": []}
+NEW = {"digest": None, "source": "import", "origin": "", "used_by": [], "images": [], "ways_back": []}
 
 
 def upload(api: Api, **fields: Any) -> Any:
@@ -126,6 +126,7 @@ def test_layers_are_listed_with_their_users(api: Api) -> None:
                 "origin": "docker.io/debian",
                 "used_by": ["a", "b"],
                 "images": ["debian:11", "debian:12"],
+                "ways_back": [],
             },
             {"name": "top", "available": True, "size": None, **NEW},
         ],

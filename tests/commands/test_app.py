@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from containers.host import app_backups
-from containers.models import Host, Installation, Job, Layer
+from containers.models import Host, Installation, InstallationVersion, Job, Layer
 from containers.services import installations
-from tests.support.apps import MANIFEST, write
+from tests.support.apps import MANIFEST, installed, write
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +92,25 @@ def test_a_backup_comes_back_under_its_own_name(tmp_path: Path) -> None:
     job = Job.objects.get()
     assert (job.operation, job.targets) == ("app-restore", ["journal"])
     (Path(settings.MEDIA_ROOT) / job.inputs["upload"]).unlink()
+
+
+def test_an_empty_secret_is_not_printed(catalog: Path) -> None:
+    write(catalog, MANIFEST.replace('label = "Password"', 'label = "Password"\nrequired = false'))
+    assert "password" not in app("--no-wait", "install", "note", "--as", "blog")
+
+
+def test_an_update_is_only_said(catalog: Path) -> None:
+    installed()
+    text = MANIFEST.replace('version = "1.0"', 'version = "2.0"').replace("/usr/bin/httpd -f", "/usr/bin/httpd -f -v")
+    write(catalog, text)
+    assert app("update", "blog", "--dry-run").splitlines()[:2] == ["from 1.0 to 2.0", "container db changes"]
+    assert not Job.objects.filter(operation="app-update").exists()
+
+
+def test_the_way_back_and_the_schedule() -> None:
+    row = installed()
+    InstallationVersion.objects.create(installation=row, version="0.9")
+    assert "next at " in app("schedule", "blog", "daily", "--hour", "5", "--keep", "2")
+    app("--no-wait", "forget", "blog")
+    assert Job.objects.latest("pk").operation == "app-forget"
+    assert "no more by itself" in app("schedule", "blog", "never")

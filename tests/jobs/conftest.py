@@ -16,13 +16,12 @@ from containers.host import directories, layers, network
 from containers.jobs.runner import run_job
 from containers.models import Container, Host, Job, Layer
 from containers.services import containers, operations
-from containers.services.actor import Actor
+from tests.jobs.shop import SYSTEM, disaster, shop
 from tests.support import lxc
 from tests.support.people import admin, operator, viewer
 
-__all__ = ["admin", "operator", "viewer"]
+__all__ = ["SYSTEM", "admin", "disaster", "operator", "shop", "viewer"]
 
-SYSTEM = Actor(None, Via.SYSTEM, None)
 LAYER = "base"
 
 

@@ -22,6 +22,7 @@ ITSELF = "it is the record"
 PASSING = "a thing of seconds: what comes of it is recorded"
 
 EXPECTED = {
+    "app_images.withdraw": "done by a job, whose steps name each layer",
     "app_rows.announce": JOB,
     "app_rows.put_ports": JOB,
     "app_rows.remember": JOB,

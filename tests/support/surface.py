@@ -10,7 +10,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from containers.models import Command, Container, Job, Step
+from containers.models import Backup, Command, Container, Job, Step
 from containers.services import recipes
 from containers.services.entry import EVERYBODY, Entry
 from tests.support import exports, rows
@@ -52,7 +52,14 @@ class Address:
     def path(self, numbers: Mapping[str, int]) -> str:
         """Return one such address, of something that there is: `numbers` are those of rows, by what they are called."""
         first = self.route.removeprefix(API).partition("/")[0]
-        found = {"name": NAMES.get(first, "web"), "version": "1", "operation": "start", "number": "1", "path": "nowhere/"}
+        found = {
+            "name": NAMES.get(first, "web"),
+            "version": "1",
+            "operation": "start",
+            "number": "1",
+            "path": "nowhere/",
+            "file": "site-1.tar",
+        }
         found |= {key: str(value) for key, value in numbers.items()}
         if first in ("jobs", "notifications"):
             found["number"] = str(numbers["job_id"])
@@ -80,7 +87,9 @@ def furnish() -> dict[str, int]:
     exports.row("spare")
     recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM of-image"), "salt", recipes.FileContent(b""))
     web: Container = rows.container("web")
-    rows.installation("site")
+    site = rows.installation("site")
+    about = {"installation": site.name, "app": site.app, "version": site.version, "size_bytes": 1}
+    Backup.objects.create(host=site.host, file_name="site-1.tar", **about)
     job = Job.objects.filter(containers__name=web.name).latest("id")
     step = Step.objects.create(job=job, number=1, container="web", action="create")
     command = Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())

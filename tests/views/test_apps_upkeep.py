@@ -13,7 +13,7 @@ from django.test import Client
 
 from containers.choices import InstallationState, MountKind
 from containers.models import Backup, Installation, InstallationVersion, Job
-from containers.services import hosts, installations
+from containers.services import backup_schedules, hosts, installations
 from tests.support import rows
 from tests.support.apps import MANIFEST, installed, write
 from tests.support.html import Element, parse
@@ -61,7 +61,7 @@ def test_the_page_offers_what_can_be_done_and_nothing_while_something_is(client:
 
     assert addresses() == {"update/", "backup/", "uninstall/"}
     InstallationVersion.objects.create(installation=row, version="0.9")
-    assert addresses() == {"update/", "back/", "backup/", "uninstall/"}
+    assert addresses() == {"update/", "back/", "backup/", "forget/", "uninstall/"}
     Installation.objects.update(state=InstallationState.UPDATING)
     assert addresses() == set()
 
@@ -73,6 +73,7 @@ def test_an_update_shows_versions_changes_and_new_questions(client: Client, cata
     assert "Quicker." in page.text
     new = [one["data-question"] for one in page.all("div", data_question=True) if "New question" in one.text]
     assert new == ["colour"]
+    assert "Left empty, it stays what it was." in page.one("div", data_question="password").text
     refused = client.post("/installations/blog/update/", {"act": "update", "answers.text": "hi", "answers.port": "30000"})
     assert refused.status_code == 422
     assert "is required" in parse(refused).one("div", data_question="colour").text
@@ -117,10 +118,13 @@ def test_a_backup_by_hand_and_by_itself(client: Client, row: Installation) -> No
     assert job("app-backup").inputs["freeze"] is True
     assert client.post("/installations/blog/backup/", {"how": "stop"}).status_code == 409
     assert client.post("/installations/blog/backup/", {"how": "odd"}).status_code == 422
-    client.post("/installations/blog/schedule/", {"every_h": "24", "kept": "3"})
-    client.post("/installations/blog/schedule/", {"every_h": "-1", "kept": "3"})
-    fresh = Installation.objects.get()
-    assert (fresh.backup_every_h, fresh.backups_kept) == (24, 3)
+    chosen = {"every": "weekly", "weekday": "6", "hour": "23", "how": "freeze", "kept": "3"}
+    client.post("/installations/blog/schedule/", chosen)
+    client.post("/installations/blog/schedule/", {**chosen, "hour": "24"})
+    found = backup_schedules.find(Installation.objects.get())
+    assert found is not None
+    assert (found.every, found.weekday, found.hour, found.freeze, found.kept) == ("weekly", 6, 23, True, 3)
+    assert found.user_name in main(client.get("/installations/blog/")).text
 
 
 def test_uninstalling_keeps_every_volume_that_is_not_ticked(client: Client, row: Installation) -> None:
@@ -182,3 +186,37 @@ def test_an_app_that_left_the_catalogue_can_still_be_removed(client: Client, cat
     (catalog / "note").rmdir()
     assert client.get("/installations/blog/update/").status_code == 404
     assert client.post("/installations/blog/uninstall/", {"confirm": "blog"}).status_code == 302
+
+
+def test_the_way_back_is_given_up_in_a_dialog_that_says_what_goes(client: Client, row: Installation) -> None:
+    assert "no version to go back to" in main(client.get("/installations/blog/forget/")).text
+    copies = {"blog-data": "blog-data.before-0.9"}
+    InstallationVersion.objects.create(installation=row, version="0.9", copies=copies)
+    rows.volume("blog-data.before-0.9", size_bytes=3 << 20, kind=MountKind.DIRECTORY)
+    page = main(client.get("/installations/blog/forget/"))
+    assert "blog-data.before-0.9" in page.text
+    assert "3 MiB" in page.text
+    answer = client.post("/installations/blog/forget/", headers=HTMX)
+    assert answer.headers["HX-Redirect"] == job("app-forget").get_absolute_url()
+
+
+def test_what_a_way_back_stands_on_says_whose_it_is(client: Client, row: Installation) -> None:
+    rows.image("app-note-web:0.9", layers=("base", "old"))
+    specs = {"web": {"name": "blog-web", "definition": {"layers": ["base", "old"]}}, "odd": [1], "more": {"definition": 3}}
+    InstallationVersion.objects.create(installation=row, version="0.9", specs=specs)
+    for address in ("/images/app-note-web/0.9/", "/images/", "/layers/old/", "/layers/"):
+        assert "blog, to go back to 0.9" in main(client.get(address)).text, address
+    refused = client.post("/images/app-note-web/0.9/remove/", follow=True)
+    assert "used by the way back of blog to 0.9" in refused.content.decode()
+
+
+def test_who_may_install_only_some_is_shown_only_what_is_theirs(client: Client, row: Installation) -> None:
+    installed("shop-1")
+    client.force_login(rows.limited("anna", "shop-*", "install"))
+    assert client.get("/installations/blog/").status_code == 404
+    assert client.get("/installations/blog/backup/").status_code == 404
+    backup()
+    assert "blog-1.tar" not in client.get("/installations/restore/").content.decode()
+    found = main(client.get("/installations/shop-1/"))
+    assert found.all("a", href="/installations/shop-1/backup/")
+    assert client.get("/apps/note/install/").status_code == 200

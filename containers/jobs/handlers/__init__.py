@@ -7,7 +7,7 @@ from typing import Final
 from containers.domain.states import Operation
 from containers.jobs.handlers.app_backups import AppBackupHandler, AppRestoreHandler
 from containers.jobs.handlers.app_mending import AppMendHandler
-from containers.jobs.handlers.app_updates import AppBackHandler, AppUpdateHandler
+from containers.jobs.handlers.app_updates import AppBackHandler, AppForgetHandler, AppUpdateHandler
 from containers.jobs.handlers.apps import AppInstallHandler, AppUninstallHandler
 from containers.jobs.handlers.base import Handler
 from containers.jobs.handlers.builds import ImageBuildHandler
@@ -65,5 +65,6 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.APP_UNINSTALL: AppUninstallHandler,
     Operation.APP_BACKUP: AppBackupHandler,
     Operation.APP_RESTORE: AppRestoreHandler,
+    Operation.APP_FORGET: AppForgetHandler,
     Operation.APP_MEND: AppMendHandler,
 }

@@ -31,7 +31,7 @@ from containers.jobs.handlers.apps import AppHandler
 from containers.jobs.messages import StepRecorder
 from containers.jobs.parts import Doing
 from containers.models import Backup, Installation
-from containers.services import app_rows, installations
+from containers.services import access, app_rows, audit, backup_schedules, installations
 
 IDMAP = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
 
@@ -81,15 +81,25 @@ class AppBackupHandler(AppHandler):
         Backup.objects.update_or_create(
             host=row.host, file_name=file_name, defaults={**about, "is_scheduled": bool(self.inputs.get("scheduled", False))}
         )
-        for old in surplus(row):
-            (self.layout.backups / old.file_name).unlink(missing_ok=True)
-            old.delete()
+        old = surplus(row)
+        doings = [Doing("", Action.REMOVE, f"backup {item.file_name}", partial(self._remove, item.file_name)) for item in old]
+        self.work.parts.actions(doings)
+        for item in old:
+            with transaction.atomic():
+                item.delete()
+                audit.record(self.actor, "backup.remove", row.name, {"file": item.file_name, "kept": row.schedule.kept}, self.job)
+
+    def _remove(self, file_name: str, runner: Runner, recorder: StepRecorder) -> None:
+        app_backups.remove(self.layout.backups, file_name)
 
 
 def surplus(row: Installation) -> list[Backup]:
-    """Return the scheduled backups that are more than are kept."""
+    """Return the scheduled backups that are more than the schedule keeps; without one, all are kept."""
+    schedule = backup_schedules.find(row)
+    if schedule is None:
+        return []
     rows = Backup.objects.filter(host=row.host_id, installation=row.name, is_scheduled=True).order_by("-created_at", "-pk")
-    return list(rows[max(row.backups_kept, 1) :])
+    return list(rows[backup_schedules.value_of(schedule).kept :])
 
 
 def let_go_on(work: Work, row: Installation) -> None:
@@ -111,7 +121,16 @@ class AppRestoreHandler(AppHandler):
         with self._opened() as source:
             contents = app_backups.read(source.file)
             header = BackupHeader.validate_as(dict(contents.header), field="backup")
+            self._authorise(header)
             self._restore(source, contents, header)
+
+    def _authorise(self, header: BackupHeader) -> None:
+        """Raise Refused unless who asked may have this app under the name, and what lies on the host is theirs to take."""
+        access.require_install(self.actor, header.app, self.name())
+        if "backup" in self.inputs:
+            access.require_install(self.actor, header.app, header.installation)
+        elif "path" in self.inputs:
+            access.require(self.actor, "install")
 
     def _restore(self, source: Source, contents: Contents, header: BackupHeader) -> None:
         app = apps.find(header.app)
@@ -126,15 +145,16 @@ class AppRestoreHandler(AppHandler):
         made = installations.draft(app, self.name(), answers, lenient=True)
         with transaction.atomic():
             row = app_rows.announce(self.job.host, self.job, made, {})
-        with handlers.undone_on_failure(self.work, row):
+        with handlers.put_right_on_failure(self.work, row, handlers.undo):
             new = [use.name for use in made.volumes]
             self.work.check_host(app, made, new_volumes=new)
             app_rows.set_state(row, InstallationState.INSTALLING, removes=new)
             self.work.parts.actions(self._doings(source, contents, row))
+            kept = self.work.keep_app(row, app)
             handlers.bring_up(self.work, row, app, made)
             if not is_same:
                 self.work.steps(made, Phase.UPDATE)
-            handlers.finish(self.work, row, made)
+            handlers.finish(self.work, row, made, kept=kept)
 
     def _doings(self, source: Source, contents: Contents, row: Installation) -> Sequence[Doing]:
         names = dict(row.volumes.values_list("key", "name"))

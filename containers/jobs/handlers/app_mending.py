@@ -22,6 +22,8 @@ class AppMendHandler(AppHandler):
         work.do(Operation.TIDY, work.names(row))
         if row.state == InstallationState.INSTALLING:
             apps.undo(work, row)
+        elif row.state == InstallationState.PREPARING:
+            app_updates.let_be(work, row)
         elif row.state == InstallationState.REMOVING:
             apps.remove(work, row)
         elif row.state == InstallationState.BACKING_UP:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
-from containers.catalog import apps
 from containers.catalog.apps import App
 from containers.choices import InstallationState
 from containers.domain.installation import Outline
@@ -22,7 +21,7 @@ from containers.jobs.handlers import apps as handlers
 from containers.jobs.handlers.app_work import Work
 from containers.jobs.handlers.apps import AppHandler
 from containers.models import Installation, InstallationVersion
-from containers.services import app_rows, hosts, installations
+from containers.services import app_rows, hosts, installations, ways_back
 
 
 class AppUpdateHandler(AppHandler):
@@ -31,22 +30,25 @@ class AppUpdateHandler(AppHandler):
     def carry_out(self) -> None:
         """Build first, then stop, copy, change, start, run the steps."""
         row = self.find()
-        app = apps.find(row.app)
+        app = installations.next_app(row)
         given = {**installations.answers_of(row), **next_answers(row)}
         adopt = {key: name for key, name in installations.adopted(row).items() if key in app.manifest.volumes}
         made = installations.draft(app, row.name, given, adopt, own=row, lenient=True)
-        self.work.check_host(app, made)
-        self.work.images(app)
-        version = row.version
-        self._begin(row)
+        installations.require_volumes(self.actor, made, own=installations.adopted(row).values())
+        app_rows.set_state(row, InstallationState.PREPARING, job=self.job)
+        with handlers.put_right_on_failure(self.work, row, let_be):
+            self.work.check_host(app, made)
+            self.work.images(app)
+            version = row.version
+            self._begin(row)
         with self._back_on_failure(row, version):
+            kept = self.work.keep_app(row, app)
             self._change(row, app, made)
-            self._end(row, app, made)
+            self._end(row, app, made, kept)
 
     def _begin(self, row: Installation) -> None:
         """Forget the version before the last, and write down all that a way back needs."""
-        self.work.remove_volumes(list(handlers.copies_of(row).values()))
-        InstallationVersion.objects.filter(installation=row).delete()
+        forget_previous(self.work, row)
         row = Installation.objects.select_related("host").get(pk=row.pk)
         copies = {name: copy_name(name, row.version) for name in row.volumes.values_list("name", flat=True)}
         was_up = handlers.running_beside(self.work, row)
@@ -71,9 +73,9 @@ class AppUpdateHandler(AppHandler):
         self.work.do(Operation.START, [*made.containers.values()])
         self.work.steps(made, Phase.UPDATE)
 
-    def _end(self, row: Installation, app: App, made: Outline) -> None:
+    def _end(self, row: Installation, app: App, made: Outline, kept: str) -> None:
         was_up = list(row.was_up)
-        new = {"version": app.manifest.version, "title": app.manifest.title, "answers": made.answers.plain}
+        new = {"version": app.manifest.version, "title": app.manifest.title, "kept": kept, "answers": made.answers.plain}
         secrets = installations.sealed(made.answers)
         handlers.finish(self.work, row, made, **new, secrets=secrets, next_answers={}, next_secrets="", was_up=[])
         if not was_up:
@@ -102,18 +104,46 @@ class AppBackHandler(AppHandler):
     def carry_out(self) -> None:
         """Stop, put back, start."""
         row = self.find()
-        if not InstallationVersion.objects.filter(installation=row).exists():
+        previous = ways_back.find(row)
+        if previous is None:
             raise Conflict(f"{row} has no version to go back to")
-        self._check_layers(row)
+        self._check_layers(previous)
         was_up = handlers.running_beside(self.work, row)
         app_rows.set_state(row, InstallationState.GOING_BACK, job=self.job, was_up=was_up)
         go_back(self.work.uninterrupted(), row)
 
-    def _check_layers(self, row: Installation) -> None:
+    def _check_layers(self, previous: InstallationVersion) -> None:
         """Raise Conflict where something removed a layer of the version before: nothing is stopped for what cannot start."""
-        wanted = {name for spec in app_rows.previous_specs(row.previous).values() for name in spec.definition.layers}
+        wanted = {name for spec in app_rows.previous_specs(previous).values() for name in spec.definition.layers}
         if missing := sorted(wanted - set(hosts.layers().available().values_list("name", flat=True))):
-            raise Conflict(f"{', '.join(missing)} of version {row.previous.version} is gone: there is no way back")
+            raise Conflict(f"{', '.join(missing)} of version {previous.version} is gone: there is no way back")
+
+
+class AppForgetHandler(AppHandler):
+    """Gives up the way back: the copies of volumes go, and nothing keeps the layers of the version before any more."""
+
+    def carry_out(self) -> None:
+        """Remove the copies, then the row."""
+        row = self.find()
+        app_rows.set_state(row, InstallationState.PREPARING, job=self.job)
+        forget_previous(self.work.uninterrupted(), row)
+        app_rows.set_state(row, InstallationState.INSTALLED)
+
+
+def forget_previous(work: Work, row: Installation) -> None:
+    """Give up the way back, if there is one; safe to repeat. From its first moment on no way leads back to half of it."""
+    InstallationVersion.objects.filter(installation=row).update(is_given_up=True)
+    work.remove_volumes(list(handlers.copies_of(row).values()))
+    InstallationVersion.objects.filter(installation=row).delete()
+    work.forget_apps(row, row.kept)
+
+
+def let_be(work: Work, row: Installation) -> None:
+    """End what was prepared for an update that does not come: what it made goes, what runs was not touched."""
+    if handlers.is_given_up(row):
+        forget_previous(work, row)
+    work.remove_images(row)
+    app_rows.set_state(row, InstallationState.INSTALLED, next_answers={}, next_secrets="")
 
 
 def go_back(work: Work, row: Installation) -> None:
@@ -137,15 +167,17 @@ def go_back(work: Work, row: Installation) -> None:
     try:
         work.do(Operation.START, row.was_up)
     finally:
-        # What was there before is there again, whether it starts or not.
+        # What was there before is there again, whether it starts or not. Nothing stays of what was new.
+        work.remove_images(row)
+        work.forget_apps(row, previous.kept)
         _settle(row, previous)
         work.publish()
 
 
 def _settle(row: Installation, previous: InstallationVersion) -> None:
     with transaction.atomic():
-        kept = {"version": previous.version, "answers": previous.answers, "secrets": previous.secrets, "notes": previous.notes}
-        app_rows.set_state(row, InstallationState.INSTALLED, **kept, next_answers={}, next_secrets="", was_up=[])
+        then = {field: getattr(previous, field) for field in ("version", "title", "kept", "answers", "secrets", "notes")}
+        app_rows.set_state(row, InstallationState.INSTALLED, **then, next_answers={}, next_secrets="", was_up=[])
         InstallationVersion.objects.filter(installation=row).delete()
 
 

@@ -9,8 +9,8 @@ from functools import partial
 from typing import Final
 
 from django.conf import settings
-from django.db import transaction
 
+from containers.catalog import apps, installed
 from containers.catalog.apps import App
 from containers.choices import LayerSource
 from containers.domain.amounts import size
@@ -22,9 +22,11 @@ from containers.domain.manifest import Phase
 from containers.domain.plan import Action
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
+from containers.domain.text import shown
 from containers.errors import Cancelled, Conflict, HostError, SpocError
-from containers.host import directories, facts, files, layers, ports, system, volume_copies, volume_files, volumes
+from containers.host import app_folders, directories, facts, files, layers, ports, system, volume_copies, volume_files, volumes
 from containers.host.command import Runner
+from containers.host.copying import File
 from containers.host.lxc import Lxc
 from containers.jobs import messages
 from containers.jobs.handlers.app_images import AppImageHandler, BusyboxLayerHandler
@@ -74,7 +76,8 @@ class Work:
         taken = ports.listening()
         for port in made.ports:
             if port.port in taken:
-                raise Conflict(f"a program of the host listens on port {port.port}", resolution="Choose another port.")
+                program = shown(ports.program_on(port.port)) or "a program"
+                raise Conflict(f"{program} of the host listens on port {port.port}", resolution="Choose another port.")
         for name in new_volumes:
             if self.layout.volume(name).exists():
                 raise Conflict(f"there is a volume {name} already", resolution="Adopt it, or choose another name.")
@@ -121,6 +124,29 @@ class Work:
         stacks = {key: app_images.stack(str(app.manifest.image_ref(key))) for key in app.manifest.images}
         found = made.specs(stacks, idmap_size=settings.IDMAP_SIZE)
         return dict(zip(made.containers, found, strict=True))
+
+    # What the app is
+
+    def keep_app(self, row: Installation, app: App) -> str:
+        """Keep a copy of the app's folder with the installation; return what the copy is called."""
+        digest, facts = installed.digest(app.folder), apps.facts(app.folder)
+        folder = {path: File(content, facts[path].is_executable) for path, content in app.folder.items()}
+        what = f"{app.manifest.title} {app.manifest.version} as it is installed"
+        self.parts.actions([Doing("", Action.WRITE, what, partial(self._keep_app, row.name, digest, folder))])
+        return digest
+
+    def _keep_app(self, name: str, digest: str, folder: Mapping[str, File], runner: Runner, recorder: StepRecorder) -> None:
+        if not app_folders.keep(self.layout, name, digest, folder):
+            recorder.note("is there already")
+
+    def forget_apps(self, row: Installation, *but: str) -> None:
+        """Remove the copies of the app's folder but those that are called so."""
+        if app_folders.surplus(self.layout, row.name, but):
+            what = "copies of the app that are needed no more"
+            self.parts.actions([Doing("", Action.REMOVE, what, partial(self._forget, row.name, but))])
+
+    def _forget(self, name: str, but: Sequence[str], runner: Runner, recorder: StepRecorder) -> None:
+        app_folders.remove(self.layout, name, but)
 
     # Volumes
 
@@ -239,18 +265,15 @@ class Work:
         """Lead on the ports that the rows say."""
         self.parts.run(PublishHandler, Operation.NETWORK, [])
 
-    def remove_images(self, job: Job) -> None:
-        """Remove the images that a job has built, and their own layers, unless something uses them by now.
+    def remove_images(self, row: Installation) -> None:
+        """Remove the images that the installation's last job has made, and their layers, unless something uses them by now.
 
         What they stand on stays. A layer cannot be used any more before it goes, and its row goes last.
         """
-        self.do(Operation.DESTROY, hosts.containers().filter(build_job=job).values_list("name", flat=True))
-        with transaction.atomic():
-            hosts.lock()
-            rows = Layer.objects.filter(host=self.job.host, job=job, source=LayerSource.BUILD, uses=None)
-            names = list(rows.values_list("name", flat=True))
-            Image.objects.filter(host=self.job.host, image_layers__layer__in=rows).delete()
-            Layer.objects.filter(host=self.job.host, name__in=names).update(is_available=False)
+        if row.job is None:
+            return
+        self.do(Operation.DESTROY, hosts.containers().filter(build_job=row.job).values_list("name", flat=True))
+        names = app_images.withdraw(row.job)
         doings = [Doing("", Action.REMOVE, f"layer {name}", partial(self._remove_layer, name)) for name in names]
         self.parts.actions(doings)
         Layer.objects.filter(host=self.job.host, name__in=names, uses=None, image_uses=None).delete()

@@ -7,13 +7,12 @@ an installation that was begun is undone, a removal that was begun is ended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.db import transaction
 
-from containers.catalog import apps
 from containers.catalog.apps import App
 from containers.choices import InstallationState
 from containers.domain.installation import Outline
@@ -25,8 +24,8 @@ from containers.host import facts
 from containers.jobs.handlers.app_work import Work
 from containers.jobs.handlers.base import Handler
 from containers.jobs.parts import Parts
-from containers.models import Installation
-from containers.services import app_rows, hosts, installations, plans
+from containers.models import Installation, InstallationVersion
+from containers.services import access, app_requests, app_rows, hosts, installations, plans
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +68,14 @@ class AppHandler(Handler):
         self.work = Work(self.job, Parts(self.job, self.journal, self.cancel, self.scope()), self.layout)
         self.carry_out()
 
+    def authorise(self, steps: Sequence[PlanStep]) -> None:
+        """Raise Refused unless who asked may keep this installation up now. What is not there yet is asked about later."""
+        row = Installation.objects.filter(host=self.job.host_id, name=self.name()).first()
+        if row is None:
+            access.require_somewhere(self.actor, "install")
+        else:
+            app_requests.require(self.actor, row)
+
     def carry_out(self) -> None:
         """Do the parts, one after the other."""
         raise NotImplementedError
@@ -91,11 +98,12 @@ class AppInstallHandler(AppHandler):
     def carry_out(self) -> None:
         """Check, build, fill, make, start, run the steps, publish."""
         row = self.find()
-        with undone_on_failure(self.work, row):
-            app = find_app(row)
+        with put_right_on_failure(self.work, row, undo):
+            app = installations.app_of(row)
             adopt = dict(row.volumes.filter(is_adopted=True).values_list("key", "name"))
             given = installations.answers_of(row)
             made = installations.draft(app, row.name, given, adopt, own=row)
+            installations.require_volumes(self.actor, made, adopt)
             with transaction.atomic():
                 app_rows.write_volumes(row, made, adopt)
                 app_rows.write_ports(row, made)
@@ -103,9 +111,10 @@ class AppInstallHandler(AppHandler):
             self.work.check_host(app, made, new_volumes=new)
             # From here on they are this job's: nobody else has them, on the disk neither.
             app_rows.set_state(row, InstallationState.INSTALLING, removes=new)
+            kept = self.work.keep_app(row, app)
             bring_up(self.work, row, app, made)
             self.work.steps(made, Phase.INSTALL)
-            finish(self.work, row, made)
+            finish(self.work, row, made, kept=kept)
 
 
 class AppUninstallHandler(AppHandler):
@@ -123,7 +132,7 @@ class AppUninstallHandler(AppHandler):
 
     def _say_good_bye(self, row: Installation) -> None:
         try:
-            app = find_app(row)
+            app = installations.app_of(row)
             made = draft_as_it_is(app, row)
         except SpocError as error:
             raise Conflict(
@@ -137,14 +146,6 @@ class AppUninstallHandler(AppHandler):
         users = sorted(name for name, needs in edges.items() if name not in own and own.intersection(needs))
         if users:
             raise Conflict(f"{row} is needed by {', '.join(users)}", resolution="Take it out of their dependencies first.")
-
-
-def find_app(row: Installation) -> App:
-    """Return the app as the catalogue has it, in the version of the row. Raises NotFound, InvalidRequest, Conflict."""
-    app = apps.find(row.app)
-    if app.manifest.version != row.version:
-        raise Conflict(f"the catalogue has {app.manifest.title} {app.manifest.version} by now, and not {row.version}")
-    return app
 
 
 def draft_as_it_is(app: App, row: Installation) -> Outline:
@@ -171,17 +172,17 @@ def finish(work: Work, row: Installation, made: Outline, **more: Any) -> None:
 
 
 @contextmanager
-def undone_on_failure(work: Work, row: Installation) -> Iterator[None]:
-    """Undo an installation that fails, whatever makes it fail."""
+def put_right_on_failure(work: Work, row: Installation, put_right: Callable[[Work, Installation], None]) -> Iterator[None]:
+    """Have what was begun put right where it fails, whatever makes it fail."""
     try:
         yield
     except BaseException as error:
         try:
-            undo(work.uninterrupted(), row)
+            put_right(work.uninterrupted(), row)
         except Exception as second:
             # The next look tries again; why the job failed is what a person has to read.
-            logger.exception("installation %s could not be undone yet", row)
-            error.add_note(f"It could not be undone yet: {second}")
+            logger.exception("installation %s could not be put right yet", row)
+            error.add_note(f"It could not be put right yet: {second}")
         raise
 
 
@@ -191,8 +192,8 @@ def undo(work: Work, row: Installation) -> None:
     work.do(Operation.DESTROY, work.names(row))
     used = app_rows.mounted_elsewhere(row, names)
     work.remove_volumes([name for name in names if name not in used])
-    if row.job:
-        work.remove_images(row.job)
+    work.remove_images(row)
+    work.forget_apps(row)
     Installation.objects.filter(pk=row.pk).delete()
     work.publish()
 
@@ -203,6 +204,7 @@ def remove(work: Work, row: Installation) -> None:
     work.uninterrupted().do(Operation.DESTROY, work.names(row))
     used = app_rows.mounted_elsewhere(row, removes)
     work.remove_volumes([*(name for name in removes if name not in used), *copies_of(row).values()])
+    work.uninterrupted().forget_apps(row)
     Installation.objects.filter(pk=row.pk).delete()
     work.publish()
 
@@ -215,8 +217,13 @@ def volumes_to_remove(row: Installation) -> list[str]:
 
 def copies_of(row: Installation) -> Mapping[str, str]:
     """Return the copies of volumes that belong to the version before."""
-    copies = getattr(row, "previous", None) and row.previous.copies
-    return copies if isinstance(copies, dict) else {}
+    previous = InstallationVersion.objects.filter(installation=row).first()
+    return previous.copies if previous and isinstance(previous.copies, dict) else {}
+
+
+def is_given_up(row: Installation) -> bool:
+    """Return whether the way back to the version before is being removed."""
+    return InstallationVersion.objects.filter(installation=row, is_given_up=True).exists()
 
 
 def running_beside(work: Work, row: Installation) -> list[str]:

@@ -18,11 +18,13 @@ from containers.catalog import apps
 from containers.domain.answers import as_text
 from containers.domain.backup import BackupHeader
 from containers.domain.layout import Layout
+from containers.domain.schedule import Every
 from containers.errors import InvalidRequest, SpocError
 from containers.host import app_backups
 from containers.management.following import FollowingCommand, root_actor
 from containers.models import Job
-from containers.services import app_requests, installations
+from containers.services import app_requests, backup_schedules, installations
+from containers.services.app_requests import Update
 
 MAX_ANSWERS = 1 << 20
 
@@ -47,6 +49,10 @@ class Command(FollowingCommand):
         update = commands.add_parser("update", help="bring an installation to the catalogue's version, or to other answers")
         update.add_argument("instance", metavar="INSTANCE")
         _add_answers(update)
+        update.add_argument("--dry-run", action="store_true", help="only say what it would change")
+        commands.add_parser("forget", help="give up the way back, and remove what it takes on the disk").add_argument(
+            "instance", metavar="INSTANCE"
+        )
         commands.add_parser("back", help="go back to the version before the last update").add_argument(
             "instance", metavar="INSTANCE"
         )
@@ -58,6 +64,13 @@ class Command(FollowingCommand):
         backup.add_argument("instance", metavar="INSTANCE")
         backup.add_argument("file", metavar="FILE", type=Path)
         backup.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
+        schedule = commands.add_parser("schedule", help="have an installation backed up by itself, or not any more")
+        schedule.add_argument("instance", metavar="INSTANCE")
+        schedule.add_argument("every", choices=list(Every), metavar="never|daily|weekly")
+        schedule.add_argument("--hour", type=int, default=3, help="at which hour, 0 to 23")
+        schedule.add_argument("--weekday", type=int, default=0, help="where weekly: 0 is Monday, 6 is Sunday")
+        schedule.add_argument("--keep", type=int, default=7, help="how many are kept; older ones are removed")
+        schedule.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
         restore = commands.add_parser("restore", help="install what a backup holds")
         restore.add_argument("file", metavar="FILE", type=Path)
         restore.add_argument("--as", dest="instance", metavar="INSTANCE", help="what it is called; without, what it was called")
@@ -96,12 +109,29 @@ class Command(FollowingCommand):
         row = installations.get(instance)
         # Those that were made up can be read nowhere else.
         for name, value in installations.opened({}, row.secrets).items():
-            if name not in given:
+            if name not in given and value != "":
                 self.stdout.write(f"{name}: {as_text(value)}")
         return job
 
-    def _update(self, instance: str, answers: Path | None, answer: list[str], **options: Any) -> Job:
-        return app_requests.request_update(root_actor(), installations.get(instance), _answers(answers, answer))
+    def _update(self, instance: str, answers: Path | None, answer: list[str], dry_run: bool, **options: Any) -> Job | None:
+        row, given = installations.get(instance), _answers(answers, answer)
+        if dry_run:
+            self._say(app_requests.update_of(row, given))
+            return None
+        return app_requests.request_update(root_actor(), row, given)
+
+    def _say(self, update: Update) -> None:
+        self.stdout.write(f"from {update.before} to {update.after}")
+        for change in update.changes:
+            what = "is new" if change.before is None else "goes" if change.after is None else "changes"
+            self.stdout.write(f"container {change.key} {what}")
+        for question in update.questions:
+            self.stdout.write(f"question {question.name} is new: {question.label}")
+        for question in update.gone:
+            self.stdout.write(f"question {question.name} is asked no more: {question.label}")
+
+    def _forget(self, instance: str, **options: Any) -> Job:
+        return app_requests.request_forget(root_actor(), installations.get(instance))
 
     def _back(self, instance: str, **options: Any) -> Job:
         return app_requests.request_back(root_actor(), installations.get(instance))
@@ -115,6 +145,13 @@ class Command(FollowingCommand):
         if file.exists():
             raise CommandError(f"{file} exists already")
         return app_requests.request_backup(root_actor(), installations.get(instance), freeze=freeze)
+
+    def _schedule(self, instance: str, every: str, hour: int, weekday: int, keep: int, freeze: bool, **options: Any) -> None:
+        row = installations.get(instance)
+        given = {"every": every, "hour": hour, "weekday": weekday, "kept": keep, "freeze": freeze}
+        backup_schedules.set_schedule(root_actor(), row, given)
+        found = backup_schedules.find(row)
+        self.stdout.write(f"next at {found.due_at:%Y-%m-%d %H:%M} UTC" if found and found.due_at else "no more by itself")
 
     def _fetch(self, job: Job, file: Path) -> None:
         backup = app_requests.backup_of(job)

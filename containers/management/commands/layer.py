@@ -30,7 +30,7 @@ class Command(BrowsingCommand):
 
     def list_layers(self, *, as_json: bool, **options: Any) -> None:
         """Print all layers by name."""
-        rows = map(exports.layer, hosts.layers().with_users())
+        rows = exports.layers(hosts.layers().with_users())
         self.print_rows(rows, ("name", "size", "source", "used_by", "images"), as_json=as_json)
 
     def show(self, *, name: str, as_json: bool, **options: Any) -> None:

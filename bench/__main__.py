@@ -38,11 +38,11 @@ MEASUREMENTS: dict[str, Measurement] = {
     "starts": lambda panel, much: starts.measure(panel, pairs=much.pairs),
     "levels": lambda panel, much: levels.measure(panel, runs=much.runs),
     "changes": lambda panel, much: changes.measure(panel, cycles=much.cycles),
-    "watching": lambda panel, much: watching.measure(panel, cycles=much.cycles),
     "terminals": lambda panel, much: terminals.measure(panel, keys=much.keys),
     "images": lambda panel, much: images.measure(panel, imports=much.imports, starts=much.cycles),
     "trail": lambda panel, much: trail.measure(events=much.events, jobs=much.jobs),
     "memory": lambda panel, much: memory.measure(panel),
+    "watching": lambda panel, much: watching.measure(panel, cycles=much.cycles),
     "lists": lambda panel, much: lists.measure(panel, requests=much.requests, seconds=much.seconds),
     # Of the thousand that `lists` has made.
     "browsing": lambda panel, much: browsing.measure(panel, loads=much.cycles, seconds=4 * much.seconds),

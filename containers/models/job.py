@@ -152,6 +152,8 @@ class Line(models.Model):
     class Meta:
         ordering = ("number",)
         constraints = (models.UniqueConstraint(fields=("job", "number"), name="line_unique_number"),)
+        # The last lines of one command, of a hundred thousand.
+        indexes = (models.Index(fields=("command", "number"), name="line_by_command"),)
 
     def __str__(self) -> str:
         return self.text

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from datetime import datetime
 from functools import cached_property
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
-from django.db.models import Count, F, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -50,7 +50,10 @@ _SUMMARY: Final = (
 
 
 class JobPage:
-    """Three queries more than the job itself: steps, commands, lines. Of `wanted` steps only, if given, lines are loaded."""
+    """Three queries more than the job itself: steps, commands, lines; and one for each command that printed very much.
+
+    Of `wanted` steps only, if given, lines are loaded.
+    """
 
     def __init__(self, job: Job, wanted: Wanted | None = None) -> None:
         self.job = job
@@ -200,20 +203,25 @@ class JobPage:
         return Segment(states.STEP_BADGES[StepState(row.state)].ink, x, round(max(3.0, min(end, 1.0) * SCALE - x), 1))
 
     def _commands(self) -> dict[int, list[ShownCommand]]:
-        rows = list(Command.objects.filter(step__job=self.job).annotate(line_count=Count("lines")).order_by("step", "number"))
-        lines = self._lines(max(LEAST_LINES, min(MOST_LINES, MOST_LINES_OF_ALL // max(len(rows), 1))))
+        # Counted by the index alone: a join would group a hundred thousand lines by all that a command has.
+        counted = Line.objects.filter(command=OuterRef("pk")).order_by().values("command").annotate(n=Count("pk"))
+        rows = Command.objects.filter(step__job=self.job).annotate(line_count=Coalesce(Subquery(counted.values("n")), 0))
+        found = list(rows.order_by("step", "number").select_related("step"))
+        lines = self._lines(found, max(LEAST_LINES, min(MOST_LINES, MOST_LINES_OF_ALL // max(len(found), 1))))
         commands: dict[int, list[ShownCommand]] = defaultdict(list)
-        for row in rows:
+        for row in found:
             commands[row.step_id].append(ShownCommand(row, lines[row.pk], row.line_count))
         return commands
 
-    def _lines(self, most: int) -> dict[int | None, list[Line]]:
+    def _lines(self, commands: list[Any], most: int) -> dict[int, list[Line]]:
         """Return the last lines of each command: one that printed a hundred thousand must not be loaded whole."""
-        place = Window(RowNumber(), partition_by=F("command"), order_by=F("number").desc())
-        rows = Line.objects.filter(job=self.job)
         if self._wanted and not self._wanted.is_all:
-            rows = rows.filter(command__step__number__in=self._wanted.numbers)
-        lines: dict[int | None, list[Line]] = defaultdict(list)
-        for row in rows.annotate(place=place).filter(place__lte=most).order_by("number"):
-            lines[row.command_id].append(row)
+            commands = [row for row in commands if row.step.number in self._wanted.numbers]
+        long = [row.pk for row in commands if row.line_count > most]
+        short = [row.pk for row in commands if 0 < row.line_count <= most]
+        lines: dict[int, list[Line]] = defaultdict(list)
+        for key in long:
+            lines[key] = list(Line.objects.filter(command=key).order_by("-number")[:most])[::-1]
+        for line in Line.objects.filter(command__in=short).order_by("number"):
+            lines[line.command_id or 0].append(line)
         return lines

@@ -192,6 +192,7 @@ class EventKind(TextChoices):
     SIGN_IN_FAIL = "sign-in.fail", _("Sign-in refused")
     SIGN_OUT = "sign-out", _("Signed out")
     SIGN_IN_CONFIRM = "sign-in.confirm", _("Confirmed again who it is")
+    SIGN_IN_CONFIRM_FAIL = "sign-in.confirm-fail", _("Confirming who it is refused")
     PERMISSION_REFUSE = "permission.refuse", _("Refused for lack of a right")
     USER_CREATE = "user.create", _("Account made")
     USER_UPDATE = "user.update", _("Account changed")
@@ -199,6 +200,8 @@ class EventKind(TextChoices):
     PASSWORD_CHANGE = "password.change", _("Password changed")  # noqa: S105
     FACTOR_ADD = "factor.add", _("Second factor added")
     FACTOR_REMOVE = "factor.remove", _("Second factor removed")
+    RECOVERY_MAKE = "recovery.make", _("Recovery codes made")
+    RECOVERY_USE = "recovery.use", _("Recovery code used")
     SESSION_END = "session.end", _("Session ended")
     ROLE_GRANT = "role.grant", _("Role or right given")
     ROLE_REVOKE = "role.revoke", _("Role or right taken away")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import path, register_converter
+from django.utils.module_loading import import_string
+from django.views.decorators.http import require_http_methods
 
 from containers.choices import CONTAINER_OPERATIONS, Operation
+from containers.services.entry import EVERYBODY, SIGNED_IN, Entry
 from containers.views import (
     account,
     account_changes,
@@ -46,7 +52,7 @@ from containers.views import (
     upkeep,
     volumes,
 )
-from containers.views.access import EVERYBODY, opens_to
+from containers.views.access import opens_to
 
 # In place of a name, where there is no valid one.
 NOTHING: Final = "~"
@@ -109,9 +115,41 @@ register_converter(VersionConverter, "version")
 register_converter(OperationConverter, "operation")
 register_converter(NumberConverter, "number")
 
+
+def later(name: str, entry: Entry = SIGNED_IN) -> Callable[..., HttpResponseBase]:
+    """Return the view `name`, which opens to `entry`, and whose module is loaded when it is asked for.
+
+    Second factors bring megabytes of code along, which a panel whose users have none never needs.
+    """
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @opens_to(entry)
+    def view(request: HttpRequest, **arguments: object) -> HttpResponseBase:
+        response: HttpResponseBase = import_string(f"containers.views.{name}")(request, **arguments)
+        return response
+
+    return view
+
+
+# Names with an underscore are those that django-allauth looks for.
 account_urls: Final = [
-    path("sign-in/", opens_to(EVERYBODY)(signing.SignInView.as_view()), name="sign-in"),
+    path("sign-in/", opens_to(EVERYBODY)(signing.SignInView.as_view()), name="account_login"),
+    path("sign-in/code/", later("codes.sign_in_code", EVERYBODY), name="mfa_authenticate"),
+    path("sign-in/passkey/", later("passkeys.sign_in", EVERYBODY), name="mfa_login_webauthn"),
     path("sign-out/", opens_to(EVERYBODY)(signing.SignOutView.as_view()), name="sign-out"),
+    path("confirm/", later("codes.confirm_password"), name="account_reauthenticate"),
+    path("confirm/code/", later("codes.confirm_code"), name="mfa_reauthenticate"),
+    path("confirm/anew/", later("codes.confirm_anew"), name="confirm-anew"),
+    path("confirm/passkey/", later("passkeys.confirm"), name="mfa_reauthenticate_webauthn"),
+    path("security/", later("security.security"), name="mfa_index"),
+    path("security/password/", later("security.change_password"), name="account_change_password"),
+    path("security/app/", later("security.add_app"), name="mfa_activate_totp"),
+    path("security/app/remove/", later("security.remove_app"), name="mfa_deactivate_totp"),
+    path("security/codes/", later("security.show_codes"), name="mfa_view_recovery_codes"),
+    path("security/codes/new/", later("security.make_codes"), name="mfa_generate_recovery_codes"),
+    path("security/passkeys/add/", later("passkeys.add"), name="mfa_add_webauthn"),
+    path("security/passkeys/<number:pk>/remove/", later("passkeys.remove"), name="mfa_remove_webauthn"),
+    path("security/sessions/end/", later("security.end_sessions"), name="session-end"),
     path("theme/", account.theme, name="theme"),
     path("language/", account.language, name="language"),
     path("columns/", account.columns, name="columns"),

@@ -79,6 +79,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "django_rq",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "containers",
 ]
 
@@ -93,6 +96,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "containers.views.middleware.SightMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -162,12 +166,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
-LOGIN_URL = "sign-in"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "dashboard"
-LOGOUT_REDIRECT_URL = "sign-in"
+LOGOUT_REDIRECT_URL = "account_login"
 SESSION_COOKIE_NAME = "spocweb_session"
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+# Not from a cache, which each process has for itself: a session that was ended is over in all of them at once.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 CSRF_COOKIE_NAME = "spocweb_csrf"
 CSRF_COOKIE_HTTPONLY = True
 # Behind TLS only: a browser would never send a secure cookie over plain http://127.0.0.1.
@@ -176,6 +181,26 @@ if SESSION_COOKIE_SECURE:
     # The proxy that ends TLS says so; browsers that came by TLS once come by nothing else for a year.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
+
+ACCOUNT_ADAPTER = "containers.views.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+# Accounts are made by root or by an identity provider; no mail is sent.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_SESSION_REMEMBER = True
+# What limits guessing counts in the audit trail, for all processes together (services.signing).
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+# For so long after a sign-in, or after it was confirmed who it is, nobody is asked again (views.confirming).
+ACCOUNT_REAUTHENTICATION_TIMEOUT = env.integer("SPOCWEB_CONFIRM_SECONDS", 600, low=10, high=86_400)
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
+MFA_ADAPTER = "containers.views.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = f"spocweb {HOST}"
+# A code of the half minute before or after is taken: clocks of telephones are not exact.
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 
 # Headers
 

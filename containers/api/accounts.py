@@ -10,7 +10,7 @@ from django.db import transaction
 from ninja import Query, Schema, Status
 from pydantic import Field
 
-from containers.api.auth import USERS, ApiRequest, actor_of
+from containers.api.auth import USERS, ApiRequest, actor_of, require_recent
 from containers.api.paging import Paged, paginate
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS, StrictBody
@@ -91,6 +91,7 @@ def list_accounts(request: ApiRequest, filters: Query[Paged]) -> dict[str, Any]:
 @router.post("/accounts/", auth=USERS, response={201: AccountChanged, **ERRORS})
 def make_account(request: ApiRequest, payload: NewAccount) -> Status[Any]:
     """Make an account."""
+    require_recent(request)
     with transaction.atomic():
         user, password = accounts.create(actor_of(request), payload.name, payload.password)
         _give(request, user, payload.roles, payload.grants)
@@ -107,6 +108,7 @@ def show_account(request: ApiRequest, name: str) -> dict[str, Any]:
 def change_account(request: ApiRequest, name: str, payload: AccountChanges) -> dict[str, Any]:
     """Switch an account on or off, give it another password, roles, rights: all of it or nothing."""
     user = accounts.get(name)
+    require_recent(request)
     made = ""
     with transaction.atomic():
         if payload.active is not None:
@@ -120,7 +122,9 @@ def change_account(request: ApiRequest, name: str, payload: AccountChanges) -> d
 @router.delete("/accounts/{name}/", auth=USERS, response={204: None, **ERRORS})
 def remove_account(request: ApiRequest, name: str) -> Status[None]:
     """Remove an account with its tokens and rights. What it did stays on record under its name."""
-    accounts.remove(actor_of(request), accounts.get(name))
+    user = accounts.get(name)
+    require_recent(request)
+    accounts.remove(actor_of(request), user)
     return Status(204, None)
 
 

@@ -12,7 +12,7 @@ from ninja import Body, Query, Schema
 from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import INSTALL, SEE, ApiRequest, actor_of
+from containers.api.auth import INSTALL, SEE, ApiRequest, actor_of, require_recent
 from containers.api.documented import Documented
 from containers.api.files import BYTES, LOOK_ERRORS, send
 from containers.api.paging import Paged, paginate_together
@@ -291,6 +291,7 @@ def show_installation(request: ApiRequest, name: str) -> dict[str, Any]:
 def uninstall_app(request: ApiRequest, name: str, query: Query[VolumesQuery]) -> HttpResponse:
     """Remove an installation; its volumes stay unless `volumes` is true. `force` leaves out the app's own last steps."""
     row = installations.see(name)
+    require_recent(request)
     names = list(row.volumes.values_list("name", flat=True)) if query.volumes else []
     return accepted(app_requests.request_uninstall(actor_of(request), row, names, force=query.force))
 

@@ -12,7 +12,7 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from containers.choices import Via
 from containers.errors import Forbidden
-from containers.services import actor, entry, sight, tokens
+from containers.services import actor, confirming, entry, sight, tokens
 from containers.services.entry import Entry
 from containers.services.following import Credential
 
@@ -76,6 +76,15 @@ def check_csrf(request: HttpRequest) -> None:
     check = CsrfCheck(lambda request: HttpResponse())
     check.process_request(request)
     check.process_view(request, HttpResponse, (), {})
+
+
+def require_recent(request: ApiRequest) -> None:
+    """Raise Forbidden where a page's session asks for what cannot be undone, and nobody has shown lately who it is.
+
+    Pages ask (`views.confirming`); a token is its own proof.
+    """
+    if "Authorization" not in request.headers and not confirming.is_recent(request):
+        raise Forbidden("Confirm again who you are", resolution="Sign in again, or confirm it on the page /confirm/")
 
 
 def credential_of(request: ApiRequest) -> Credential:

@@ -10,7 +10,7 @@ from ninja import Body, Query, Schema
 from pydantic import Field
 
 from containers.api import exports, schemas
-from containers.api.auth import DESTROY, EDIT, SEE, ApiRequest, actor_of
+from containers.api.auth import DESTROY, EDIT, SEE, ApiRequest, actor_of, require_recent
 from containers.api.paging import Paged, paginate
 from containers.api.responses import PLAIN_TEXT, accepted, plain_text
 from containers.api.routing import Router
@@ -104,6 +104,7 @@ def _check_revision(number: object) -> None:
 def destroy_container(request: ApiRequest, name: str, filters: Query[Removal]) -> HttpResponse:
     """Stop and destroy the container. Its volumes stay, unless `volumes` is true."""
     row = sight.container(name)
+    require_recent(request)
     inputs = {"volumes": operations.volumes_of(row.name)} if filters.volumes else {}
     return accepted(operations.request(actor_of(request), Operation.DESTROY, [row.name], inputs))
 

@@ -10,7 +10,7 @@ from ninja import Query, Schema
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from containers.api import schemas
-from containers.api.auth import ACT, EXECUTE, OPERATE, SEE, ApiRequest, actor_of
+from containers.api.auth import ACT, EXECUTE, OPERATE, SEE, ApiRequest, actor_of, require_recent
 from containers.api.responses import accepted
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
@@ -110,6 +110,8 @@ for _operation, _description in PLAIN.items():
 @router.post("/bulk/", auth=ACT, response={202: schemas.JobRef, **ERRORS})
 def bulk(request: ApiRequest, payload: BulkBody) -> HttpResponse:
     """Do one operation on several containers, as one job with one plan."""
+    if payload.operation == Operation.DESTROY:
+        require_recent(request)
     return _request(request, payload.operation, payload.containers, {})
 
 

@@ -10,7 +10,7 @@ from ninja import Schema
 from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import DESTROY, OPERATE, VIEW, ApiRequest, actor_of
+from containers.api.auth import DESTROY, OPERATE, VIEW, ApiRequest, actor_of, require_recent
 from containers.api.responses import accepted
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
@@ -74,7 +74,9 @@ def measure_volumes(request: ApiRequest) -> HttpResponse:
 @router.delete("/volumes/{name}/", auth=DESTROY, response={202: schemas.JobRef, **ERRORS})
 def remove_volume(request: ApiRequest, name: str) -> HttpResponse:
     """Remove a volume that no definition mounts and no container runs with, with all that is in it."""
-    return accepted(volumes.request_remove(actor_of(request), volumes.get(name)))
+    volume = volumes.get(name)
+    require_recent(request)
+    return accepted(volumes.request_remove(actor_of(request), volume))
 
 
 @router.get("/network/", auth=VIEW, response={200: NetworkOut, **ERRORS})

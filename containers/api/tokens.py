@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from ninja import Query, Schema, Status
 from pydantic import Field
 
-from containers.api.auth import SEE, ApiRequest, actor_of
+from containers.api.auth import SEE, ApiRequest, actor_of, require_recent
 from containers.api.paging import Paged, paginate
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS, StrictBody
@@ -72,6 +72,7 @@ def list_tokens(request: ApiRequest, filters: Query[TokenFilter]) -> dict[str, A
 @router.post("/tokens/", auth=SEE, response={201: MadeToken, **ERRORS})
 def make_token(request: ApiRequest, payload: NewToken) -> Status[Any]:
     """Make a token of one's own. With a token one makes none that is good for more, and it goes with that one."""
+    require_recent(request)
     terms = Terms(payload.name, tuple(payload.scope), tuple(payload.addresses), payload.days)
     row, text = tokens.create(actor_of(request), request.auth, terms)
     return Status(201, {**export(row), "token": text})

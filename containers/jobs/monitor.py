@@ -27,7 +27,7 @@ from containers.jobs.drifting import Drifting
 from containers.jobs.handlers import publishing
 from containers.jobs.sampling import Sampler
 from containers.models import Container, Host, Job, JobContainer
-from containers.services import backup_schedules, jobs, operations, retention, states, terminals, tickets
+from containers.services import backup_schedules, jobs, operations, retention, signed_in, states, terminals, tickets
 from containers.services import network as network_service
 from containers.services import volumes as volume_service
 from containers.services.actor import Actor
@@ -110,6 +110,7 @@ class Monitor:
         self._attempt(lambda: Drifting(self._host, self._layout).look(looks))
         self._attempt(self._audit.look)
         tickets.sweep()
+        signed_in.sweep()
         self._list_volumes()
         self._attempt(lambda: backup_schedules.run_due(self._host))
         terminals.sweep()

@@ -36,6 +36,7 @@ PASSING: Final = (
     EventKind.SIGN_IN,
     EventKind.SIGN_IN_FAIL,
     EventKind.SIGN_IN_CONFIRM,
+    EventKind.SIGN_IN_CONFIRM_FAIL,
     EventKind.SIGN_OUT,
     EventKind.SESSION_END,
     EventKind.PERMISSION_REFUSE,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
 _CHUNK: Final = 200
+# Of an authenticator app, and of recovery codes.
+_FACTOR_SECRETS: Final = ("secret", "seed")
 
 
 def seal(text: str) -> str:
@@ -50,8 +53,9 @@ def keys() -> list[str]:
 
 
 def reseal() -> int:
-    """Seal everything that a SealedTextField holds with the newest key; return how many. Safe to repeat."""
-    return sum(_reseal(model, field.attname) for model in apps.get_models() for field in _sealed(model))
+    """Seal everything that a SealedTextField or a second factor holds with the newest key; return how many. Safe to repeat."""
+    fields = sum(_reseal(model, field.attname) for model in apps.get_models() for field in _sealed(model))
+    return fields + sum(_reseal_factor(key) for key in Authenticator.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def _sealed(model: type[models.Model]) -> Iterator[SealedTextField]:
@@ -69,6 +73,17 @@ def _reseal(model: type[Any], column: str) -> int:
                 model.objects.filter(pk=key).update(**{column: _box().rotate(row.encode()).decode()})
                 count += 1
     return count
+
+
+def _reseal_factor(key: int) -> int:
+    """django-allauth keeps what is sealed among the rest of a second factor's data."""
+    with transaction.atomic():
+        row = Authenticator.objects.select_for_update().filter(pk=key).first()
+        held = [name for name in _FACTOR_SECRETS if row and row.data.get(name)]
+        if row and held:
+            row.data |= {name: _box().rotate(row.data[name].encode()).decode() for name in held}
+            row.save(update_fields=["data"])
+    return len(held)
 
 
 def _box() -> MultiFernet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -17,12 +18,13 @@ from containers.services.entry import USERS
 from containers.services.roles import Given
 from containers.views.access import Request, actor_of, opens_to
 from containers.views.accounts import Made, page_of
+from containers.views.confirming import require_recent
 
 
 @require_POST
 @opens_to(USERS)
 def switch(request: Request, number: int) -> HttpResponse:
-    user = accounts.get_numbered(number)
+    user = _account(request, number)
     active = request.POST.get("active") == "true"
     try:
         accounts.set_active(actor_of(request), user, active=active)
@@ -35,7 +37,7 @@ def switch(request: Request, number: int) -> HttpResponse:
 @opens_to(USERS)
 def set_roles(request: Request, number: int) -> HttpResponse:
     """All roles that are ticked, and no other."""
-    user = accounts.get_numbered(number)
+    user = _account(request, number)
     try:
         roles.set_roles(actor_of(request), user, request.POST.getlist("role"))
     except SpocError as error:
@@ -48,7 +50,7 @@ def set_roles(request: Request, number: int) -> HttpResponse:
 @require_POST
 @opens_to(USERS)
 def give(request: Request, number: int) -> HttpResponse:
-    user = accounts.get_numbered(number)
+    user = _account(request, number)
     form = GrantForm(request.POST)
     if form.is_valid():
         data = form.cleaned_data
@@ -65,7 +67,7 @@ def give(request: Request, number: int) -> HttpResponse:
 @opens_to(USERS)
 def take(request: Request, number: int, grant: int) -> HttpResponse:
     """Take a right that was given in person; one that is gone already is no error."""
-    user = accounts.get_numbered(number)
+    user = _account(request, number)
     row = next((one for one in user.grants.all() if one.pk == grant), None)
     try:
         if row is not None:
@@ -79,7 +81,7 @@ def take(request: Request, number: int, grant: int) -> HttpResponse:
 @opens_to(USERS)
 @sensitive_variables("password", "made")
 def set_password(request: Request, number: int) -> HttpResponse:
-    user = accounts.get_numbered(number)
+    user = _account(request, number)
     form = PasswordForm(request.POST)
     made = None
     if form.is_valid():
@@ -96,7 +98,7 @@ def set_password(request: Request, number: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @opens_to(USERS)
 def remove(request: Request, number: int) -> HttpResponse:
-    user = accounts.get_numbered(number)
+    user = _account(request, number)
     form = ConfirmForm(request.POST if request.method == "POST" else None, name=user.get_username())
     if form.is_bound and form.is_valid():
         try:
@@ -109,3 +111,10 @@ def remove(request: Request, number: int) -> HttpResponse:
     template = "accounts/_remove.html" if request.htmx else "accounts/remove.html"
     context = {"section": "accounts", "person": user, "form": form}
     return render(request, template, context, status=422 if form.errors else 200)
+
+
+def _account(request: Request, number: int) -> User:
+    """Return the account that is to be changed, for who has shown lately who he is."""
+    user = accounts.get_numbered(number)
+    require_recent(request)
+    return user

@@ -22,6 +22,7 @@ from containers.services import access, accounts, roles, tokens
 from containers.services.access import Holding
 from containers.services.entry import USERS
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 from containers.views.token_rows import shown
 
 PAGE_SIZE = 100
@@ -54,6 +55,8 @@ class Made:
 @opens_to(USERS)
 @sensitive_variables("made")
 def account_list(request: Request) -> HttpResponse:
+    if request.method == "POST":
+        require_recent(request)
     form = AccountForm(request.POST if request.method == "POST" else None)
     made = _make(request, form) if form.is_bound and form.is_valid() else None
     page = Paginator(accounts.every(), PAGE_SIZE).get_page(request.GET.get("page", "1"))

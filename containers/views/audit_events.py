@@ -25,6 +25,7 @@ MAX_WORDS: Final = 160
 # What went wrong, and what nobody would do twice.
 _BAD: Final = (
     EventKind.SIGN_IN_FAIL,
+    EventKind.SIGN_IN_CONFIRM_FAIL,
     EventKind.PERMISSION_REFUSE,
     EventKind.QUEUE_REFUSE,
     EventKind.TICKET_REFUSE,

@@ -15,7 +15,7 @@ from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render, resolve_url
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
-from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from containers.choices import Via
 from containers.errors import SpocError
@@ -23,6 +23,7 @@ from containers.services import actor, refusals, sight
 from containers.services.access import Refused
 
 API = "/api/"
+CONFIRM = "/confirm/"
 # A request for a part of a page says in it which language the page is in.
 PAGE_LANGUAGE = "Page-Language"
 LANGUAGES = frozenset(code for code, _name in settings.LANGUAGES)
@@ -128,6 +129,8 @@ class PanelMiddleware:
         if _asks_to_sign_in(request, response):
             # Into a fragment's place a sign-in page would not fit: the page as a whole is asked for again.
             response = HttpResponseClientRefresh()
+        elif _asks_to_confirm(request, response):
+            response = HttpResponseClientRedirect(response.headers["Location"])
         if not request.path.startswith(API):
             # The same address answers with a page or a fragment of it.
             patch_vary_headers(response, ["HX-Request"])
@@ -142,6 +145,11 @@ class PanelMiddleware:
             refusals.record(actor.of_request(request, request.user, Via.WEB), exception, request.path)
         template = "errors/_note.html" if getattr(request, "htmx", False) else "errors/expected.html"
         return render(request, template, {"error": exception}, status=exception.status)
+
+
+def _asks_to_confirm(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether the answer to a part of a page is the way to the page that asks again who it is (views.confirming)."""
+    return bool(getattr(request, "htmx", False)) and response.headers.get("Location", "").startswith(CONFIRM)
 
 
 def _asks_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> bool:

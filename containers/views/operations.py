@@ -21,6 +21,7 @@ from containers.services import operations
 from containers.services.entry import ACT, DESTROY, EDIT_ALL, EXECUTE
 from containers.views import wording
 from containers.views.access import Request, actor_of, get_container, opens_to
+from containers.views.confirming import require_recent
 from containers.views.page import ContainerPage
 from containers.views.plan_page import PlanPage, shared_volumes
 
@@ -63,6 +64,7 @@ def bulk(request: Request) -> HttpResponse:
 @opens_to(DESTROY)
 def delete(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "destroy")
+    require_recent(request)
     volumes = shared_volumes(name)
     own = [volume for volume, others in volumes.items() if not others]
     form = DeleteForm(request.POST if request.method == "POST" else None, name=name, volumes=own)

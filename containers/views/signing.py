@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.forms import AuthenticationForm
+from typing import Any
+
+from allauth.account.forms import LoginForm
+from allauth.account.views import LoginView
+from allauth.mfa.models import Authenticator
+from django import forms
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView, LogoutView
-from django.db import transaction
+from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 
 from containers.choices import Via
@@ -13,41 +17,49 @@ from containers.errors import Conflict
 from containers.services import actor, signing
 
 
-class SignInForm(AuthenticationForm):
+class SignInForm(LoginForm):
     """Asks how many wrong answers there were before it looks at the password."""
 
-    def clean(self) -> dict[str, object]:
+    username = forms.CharField(max_length=150)
+    password = forms.CharField(strip=False)
+    was_held_up = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # What allauth calls it; who fills in our form by a script knows it as "username".
+        del self.fields["login"]
+
+    def user_credentials(self) -> dict[str, str]:
+        return {key: self.cleaned_data[key] for key in ("username", "password")}
+
+    def clean(self) -> dict[str, Any]:
         name = self.cleaned_data.get("username")
-        if name is not None and self.request is not None:
+        if name is not None:
             try:
                 signing.check_pace(actor.of_request(self.request, self.request.user, Via.WEB), name)
             except Conflict as error:
                 self.was_held_up = True
                 self.add_error(None, str(error))
                 return self.cleaned_data
+        self.cleaned_data["login"] = name
         return super().clean()
-
-    was_held_up = False
 
 
 class SignInView(LoginView):
     template_name = "sign_in.html"
-    redirect_authenticated_user = True
-    authentication_form = SignInForm
 
-    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        # Who cannot be recorded does not come in.
-        with transaction.atomic():
-            response = super().form_valid(form)
-            signing.record_success(actor.of_request(self.request, form.get_user(), Via.WEB))
-        return response
+    def get_form_class(self) -> type[SignInForm]:
+        return SignInForm
 
-    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"has_passkeys": Authenticator.objects.filter(type="webauthn").exists()}
+
+    def form_invalid(self, form: SignInForm) -> HttpResponse:
         # What was held up is on record already, by what held it up.
-        if form.cleaned_data.get("username") and form.cleaned_data.get("password") and not getattr(form, "was_held_up", False):
+        if form.cleaned_data.get("username") and form.cleaned_data.get("password") and not form.was_held_up:
             signing.record_failure(actor.of_request(self.request, self.request.user, Via.WEB), form.cleaned_data["username"])
-        response = super().form_invalid(form)
-        if getattr(form, "was_held_up", False):
+        response: HttpResponse = super().form_invalid(form)
+        if form.was_held_up:
             response.status_code = 429
         return response
 

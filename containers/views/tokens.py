@@ -15,6 +15,7 @@ from containers.forms.tokens import TokenForm
 from containers.services import access, tokens
 from containers.services.entry import SEE, USERS
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 from containers.views.token_rows import shown
 
 PAGE_SIZE = 50
@@ -25,6 +26,8 @@ PAGE_SIZE = 50
 @sensitive_variables("made")
 def token_list(request: Request) -> HttpResponse:
     """One's own, and a form for another one, whose text is in the answer to the form and nowhere else."""
+    if request.method == "POST":
+        require_recent(request)
     form = TokenForm(request.POST if request.method == "POST" else None)
     made = _make(request, form) if form.is_bound and form.is_valid() else ""
     context = {

@@ -23,6 +23,7 @@ from containers.services import access, app_requests, backup_schedules, installa
 from containers.services.entry import INSTALL
 from containers.views import differences, installation_page
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 from containers.views.differences import Change
 
 UPDATE = "update"
@@ -114,6 +115,7 @@ def schedule(request: Request, name: str) -> HttpResponse:
 @opens_to(INSTALL)
 def uninstall(request: Request, name: str) -> HttpResponse:
     row = _get(request, name)
+    require_recent(request)
     page = installation_page.InstallationPage(row, "", request.user)
     form = UninstallForm(_data(request), name=name, volumes=[volume for volume, _row, _adopted in page.volumes])
     error = None

@@ -15,6 +15,7 @@ from containers.forms.confirm import ConfirmForm
 from containers.services import hosts, sight, volumes
 from containers.services.entry import DESTROY_ALL, OPERATE_ALL, VIEW
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 from containers.views.patches import Wanted
 
 # What can be chosen in the URL, beside all.
@@ -56,6 +57,7 @@ def measure(request: Request) -> HttpResponse:
 @opens_to(DESTROY_ALL)
 def remove(request: Request, name: str) -> HttpResponse:
     volume = volumes.get(name)
+    require_recent(request)
     form = ConfirmForm(request.POST if request.method == "POST" else None, name=name)
     error = _refusal(name)
     if error is None and form.is_bound and form.is_valid():

@@ -17,6 +17,7 @@ from containers.services import recipes, tokens
 from tests.api.conftest import Api
 from tests.support import exports, rows
 from tests.support.sessions import session_server
+from tests.support.signing import show_again
 
 __all__ = ["session_server"]
 
@@ -310,3 +311,13 @@ def test_a_token_needs_no_csrf_token(operator: User) -> None:
     headers = {"Authorization": f"bearer {tokens.create_token(operator)}"}
     response = client.post("/api/v1/containers/web/start/", headers=headers, content_type="application/json")
     assert response.status_code == 202
+
+
+def test_a_session_destroys_nothing_unless_its_owner_was_here_lately(operator: User) -> None:
+    session = Session(operator)
+    headers = {"X-CSRFToken": session.token()}
+    refused = session.client.delete("/api/v1/containers/web/", headers=headers)
+    assert (refused.status_code, refused.json()["message"]) == (403, "Confirm again who you are")
+    assert not Job.objects.filter(operation="destroy").exists()
+    show_again(session.client, operator)
+    assert session.client.delete("/api/v1/containers/web/", headers=headers).status_code == 202

@@ -122,7 +122,7 @@ def test_no_page_has_an_error_for_anybody(open_session: Any, world: Stack, perso
 def test_nobody_sees_nothing_but_the_door(open_session: Any, world: Stack) -> None:
     page: Page = open_session().page()
     answers = {name: page.context.request.get(address, max_redirects=0).status for name, address in addresses().items()}
-    assert {name for name, status in answers.items() if status == 200} <= {"sign-in"}
+    assert {name for name, status in answers.items() if status == 200} <= {"account_login"}
     assert {name for name, status in answers.items() if status >= 500} == set()
     page.goto("/")
     page.get_by_role("button", name="Sign in").wait_for()

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.support.people import admin, operator, stranger, viewer
+from tests.support.signing import sign_in
 
 __all__ = ["admin", "operator", "stranger", "viewer"]
 
@@ -20,9 +21,7 @@ def anonymous(db: None) -> Client:
 
 
 def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
+    return sign_in(Client(), user)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from tests.views.conftest import HTMX
 pytestmark = pytest.mark.django_db
 
 # For everybody, signed in or not.
-OPEN = {"sign-in", "sign-out", "theme", "language", "columns"}
+OPEN = {"sign-out", "theme", "language", "columns"}
 # What a viewer may ask for; the rest is for operators.
 READING = {
     "app-list",
@@ -121,8 +121,10 @@ OWN = {"notifications-read"}
 KEYS = {"token-list": 422, "token-revoke": 404}
 # Pages that show something and take a form of what is to be added or changed.
 WITH_FORM = {"layer-list", "recipe-detail", "repository-list", "container-definition", "clean-up", "token-list"}
+# Everybody's own account: test_security.py, test_factors.py.
+PERSONAL = {"session-end", "confirm-anew"}
 NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
-GUARDED = [name for name in NAMES if name not in OPEN]
+GUARDED = [name for name in NAMES if name not in OPEN | PERSONAL and not name.startswith(("mfa_", "account_"))]
 
 
 APP_NAMES = [name for name in NAMES if name.startswith("app-") and name != "app-list"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import path, register_converter
@@ -170,6 +171,14 @@ people_urls: Final = [
     path("tokens/<number:number>/revoke/", tokens.revoke, name="token-revoke"),
 ]
 
+# allauth's own addresses have the provider's name in them: there is one.
+THE_PROVIDER: Final = {"provider_id": "oidc"}
+provider_urls: Final = [
+    path("sign-in/provider/", later("oidc.sign_in", EVERYBODY), THE_PROVIDER, name="openid_connect_login"),
+    path("sign-in/provider/back/", later("oidc.callback", EVERYBODY), THE_PROVIDER, name="openid_connect_callback"),
+    path("confirm/provider/", later("oidc.confirm"), name="confirm-provider"),
+]
+
 container_urls: Final = [
     path("containers/", containers.container_list, name="container-list"),
     path("new/", definition.create, name="container-create"),
@@ -294,6 +303,7 @@ urlpatterns = [
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("operations/", rights.operations, name="operations"),
     *account_urls,
+    *(provider_urls if settings.OIDC else ()),
     *people_urls,
     *container_urls,
     *job_urls,

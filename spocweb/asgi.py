@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from a2wsgi import WSGIMiddleware
 from a2wsgi.asgi_typing import Receive, Scope, Send
@@ -16,6 +16,8 @@ from django.conf import settings
 from django.core import signals
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
+
+from spocweb import proxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spocweb.settings")
 
@@ -42,6 +44,8 @@ import_module(settings.ROOT_URLCONF)
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Hand a request to the one of both handlers that it is for."""
+    if scope["type"] != "lifespan":
+        scope = cast("Scope", proxies.believed(cast("Any", scope), settings.TRUSTED_PROXIES))
     match scope["type"]:
         case "http" if scope["path"] == EVENTS:
             await _events(scope, receive, send)

@@ -9,6 +9,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,6 +20,10 @@ SAFE_PATH = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+")
 # Linux allows 15 characters in an interface name (IFNAMSIZ - 1).
 SAFE_INTERFACE = re.compile(r"[a-z][a-z0-9_.-]{0,14}")
 SAFE_PROXY = re.compile(r"http://([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]):[0-9]{1,5}/?")
+# Plain HTTP to this machine alone, where nobody is on the way: for tests, and for a provider beside the panel.
+SAFE_ISSUER = re.compile(
+    r"(https://(?P<host>[A-Za-z0-9][A-Za-z0-9.-]*)(:[0-9]{1,5})?|http://(localhost|127\.0\.0\.1)(:[0-9]{1,5})?)(/[A-Za-z0-9._~/-]*)?"
+)
 SAFE_NO_PROXY = re.compile(r"[A-Za-z0-9.,:*/\[\]_-]+")
 SAFE_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
 
@@ -95,6 +100,45 @@ def no_proxy(name: str) -> str:
     if value and not SAFE_NO_PROXY.fullmatch(value):
         raise ImproperlyConfigured(f"{name}={value!r}: expected names and addresses, separated by commas")
     return value
+
+
+def networks(name: str, default: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Read addresses and networks, separated by commas."""
+    values = [value.strip() for value in text(name, default).split(",") if value.strip()]
+    try:
+        return tuple(ipaddress.ip_network(value) for value in values)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """Where people may sign in instead of here, by OpenID Connect."""
+
+    issuer: str
+    client_id: str
+    secret: str
+    name: str
+
+
+def identity_provider(prefix: str) -> IdentityProvider | None:
+    """Read PREFIX_ISSUER and what belongs to it; None where no issuer is named. The secret comes from a file."""
+    issuer = text(f"{prefix}_ISSUER", "").rstrip("/")
+    if not issuer:
+        return None
+    found = SAFE_ISSUER.fullmatch(issuer)
+    if found is None:
+        raise ImproperlyConfigured(f"{prefix}_ISSUER={issuer!r}: expected https://HOST, with a path if it has one")
+    client, file = text(f"{prefix}_CLIENT_ID", ""), text(f"{prefix}_SECRET_FILE", "")
+    if not client or not file:
+        raise ImproperlyConfigured(f"{prefix}_CLIENT_ID and {prefix}_SECRET_FILE are needed with {prefix}_ISSUER")
+    try:
+        secret = Path(file).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{prefix}_SECRET_FILE={file!r} cannot be read: {error}") from error
+    if not secret:
+        raise ImproperlyConfigured(f"{prefix}_SECRET_FILE={file!r} is empty")
+    return IdentityProvider(issuer, client, secret, text(f"{prefix}_NAME", found["host"] or "localhost"))
 
 
 def syslog(name: str) -> str | tuple[str, int] | None:

@@ -16,6 +16,8 @@ worker_class = "asgi"
 workers = 2
 # Loaded once and shared by all workers: saves 35 MB.
 preload_app = True
+# Whether a request came by TLS is said by these, and nobody else (spocweb.proxies, which reads addresses as well).
+forwarded_allow_ips = ",".join(str(network) for network in settings.TRUSTED_PROXIES)
 # Live events never end by themselves.
 graceful_timeout = 2
 timeout = 60

@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -177,6 +178,8 @@ CSRF_COOKIE_NAME = "spocweb_csrf"
 CSRF_COOKIE_HTTPONLY = True
 # Behind TLS only: a browser would never send a secure cookie over plain http://127.0.0.1.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.boolean("SPOCWEB_SECURE_COOKIES", default=False)
+# Whose word on who asks, and whether by TLS, counts (spocweb.proxies): a proxy on this machine, where there has to be one.
+TRUSTED_PROXIES = env.networks("SPOCWEB_TRUSTED_PROXIES", "127.0.0.0/8,::1" if SESSION_COOKIE_SECURE else "")
 if SESSION_COOKIE_SECURE:
     # The proxy that ends TLS says so; browsers that came by TLS once come by nothing else for a year.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -197,10 +200,34 @@ ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 MFA_ADAPTER = "containers.views.adapters.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+# Mail addresses mean nothing here: an identity provider's, which nobody has verified, keep nobody from a second factor.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_TOTP_ISSUER = f"spocweb {HOST}"
 # A code of the half minute before or after is taken: clocks of telephones are not exact.
 MFA_TOTP_TOLERANCE = 1
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+
+# Another place to sign in, whose people get accounts without any right (views.oidc). Loaded only where there is one.
+OIDC = env.identity_provider("SPOCWEB_OIDC")
+if OIDC:
+    INSTALLED_APPS[-1:-1] = ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
+    SOCIALACCOUNT_ADAPTER = "containers.views.oidc.ProviderAdapter"
+    # The number that the provider has for somebody is all that counts: never a mail address.
+    SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "oidc",
+                    "name": OIDC.name,
+                    "client_id": OIDC.client_id,
+                    "secret": OIDC.secret,
+                    "settings": {"server_url": OIDC.issuer},
+                }
+            ],
+        }
+    }
 
 # Headers
 
@@ -213,7 +240,8 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         "manifest-src": [SELF],
-        "form-action": [SELF],
+        # Browsers also ask it where the answer to a form leads: to the identity provider.
+        "form-action": [SELF, "{0.scheme}://{0.netloc}".format(urlsplit(OIDC.issuer))] if OIDC else [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }

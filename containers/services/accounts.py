@@ -49,7 +49,7 @@ def create(actor: Actor, name: str, password: str = "") -> tuple[User, str]:
     Raises InvalidRequest, Forbidden.
     """
     access.require(actor, "users")
-    _check_name(name)
+    check_name(name)
     user = User(username=name)
     made = _set_password(user, password)
     with transaction.atomic():
@@ -101,7 +101,8 @@ def _found(user: User | None, name: str) -> User:
     return user
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise InvalidRequest for what is no name for a new account."""
     if not _NAME.fullmatch(name):
         raise InvalidRequest.of("name", "is made of letters, digits and @ . + - _, 64 at most, and does not begin with a mark")
     if name.lower() in _TAKEN:

@@ -11,6 +11,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,7 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from containers.choices import Via
-from containers.services import actor, confirming, signing, vault
+from containers.errors import InvalidRequest
+from containers.services import accounts, actor, confirming, signing, vault
 
 NOWHERE = "0.0.0.0"  # noqa: S104  what stands for no address, not what is listened on
 
@@ -37,6 +39,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
+    def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002  allauth's way
+        try:
+            accounts.check_name(username)
+        except InvalidRequest as error:
+            raise ValidationError(str(error)) from error
+        return super().clean_username(username, shallow=shallow)
+
     def get_client_ip(self, request: HttpRequest) -> str:
         return actor.of_request(request, request.user, Via.WEB).remote_address or NOWHERE
 
@@ -50,7 +59,7 @@ class AccountAdapter(DefaultAccountAdapter):
         """In words of ours; the first is what is asked for."""
         found: list[dict[str, str]] = super().get_reauthentication_methods(user)
         if user.is_authenticated and not found:
-            return [{"id": "anew", "description": _("Sign in again"), "url": reverse("confirm-anew")}]
+            return [_anew()]
         return [{**one, "description": _words(one["id"])} for one in found]
 
     def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
@@ -83,6 +92,13 @@ class FactorAdapter(DefaultMFAAdapter):
     def generate_authenticator_name(self, user: User, type: str) -> str:  # noqa: A002  allauth's name
         count = Authenticator.objects.filter(user=user, type=type).count()
         return _("Passkey %(number)s") % {"number": count + 1}
+
+
+def _anew() -> dict[str, str]:
+    """Return the only way that is left to who has neither password nor second factor: signing in again."""
+    if settings.OIDC:
+        return {"id": "provider", "description": settings.OIDC.name, "url": reverse("confirm-provider")}
+    return {"id": "anew", "description": _("Sign in again"), "url": reverse("confirm-anew")}
 
 
 def _words(way: str) -> str:

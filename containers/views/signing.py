@@ -8,6 +8,7 @@ from allauth.account.forms import LoginForm
 from allauth.account.views import LoginView
 from allauth.mfa.models import Authenticator
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
@@ -52,7 +53,10 @@ class SignInView(LoginView):
         return SignInForm
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"has_passkeys": Authenticator.objects.filter(type="webauthn").exists()}
+        return super().get_context_data(**kwargs) | {
+            "has_passkeys": Authenticator.objects.filter(type="webauthn").exists(),
+            "oidc": settings.OIDC,
+        }
 
     def form_invalid(self, form: SignInForm) -> HttpResponse:
         # What was held up is on record already, by what held it up.

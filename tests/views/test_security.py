@@ -136,6 +136,8 @@ def test_who_was_away_confirms_and_goes_on_where_he_was(person: User) -> None:
 
 @pytest.mark.parametrize("page", ["/containers/web/delete/", "/installations/site/uninstall/", "/volumes/unused/remove/"])
 def test_what_cannot_be_undone_is_asked_for_again(operator: User, page: str) -> None:
+    operator.set_password(PASSWORD)
+    operator.save()
     rows.container("web")
     rows.volume("unused")
     Installation.objects.create(host=rows.host(), name="site", app="static-site", version="1.0", state="installed")

@@ -69,7 +69,7 @@ class PasswordForm(ChangePasswordForm):
 class ChangePassword(Personal, PasswordChangeView):
     template_name = "account/password.html"
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # An identity provider's people have none.
         return super().dispatch(request, *args, **kwargs) if request.user.has_usable_password() else redirect(HOME)
 

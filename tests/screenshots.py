@@ -47,6 +47,9 @@ def furnish(stack: Stack) -> dict[str, Any]:
     stack.add("ci-runner", description="Build runner", depends=["git"])
     for name in ("shop-web", "ci-runner"):
         stack.do("POST", f"/containers/{name}/start/")
+    # So that a simulation knows how long a stop takes.
+    stack.do("POST", "/containers/shop-db/stop/")
+    stack.do("POST", "/containers/shop-web/start/")
     stack.do("POST", "/containers/ci-runner/freeze/")
     failed = [stack.do("POST", f"/containers/{name}/start/")["id"] for name in ("metrics", "wiki")]
     changed = {"layers": ["base"], "cmd": "/bin/sleep 1000", "halt": "SIGKILL", "mounts": {"shop-data": "srv/data"}}
@@ -55,6 +58,29 @@ def furnish(stack: Stack) -> dict[str, Any]:
         "PATCH", "/containers/shop-db/", {"definition": changed, "limits": {"memory_bytes": 1024 * MIB}, "timeouts": {"stop": 90}}
     )
     return {"failed": failed[-1]}
+
+
+# An hour of samples, as the monitor would have taken them: some load with a busy quarter of an hour.
+_HOUR: Final = """
+from datetime import timedelta
+from math import sin
+from django.utils import timezone
+from containers.domain.usage import MachineUsage, Usage
+from containers.models import Container
+from containers.services import hosts, metrics
+host, now = hosts.current(), timezone.now()
+keys = list(Container.objects.filter(state="RUNNING").values_list("pk", flat=True))
+for number in range(360):
+    busy = 3 if 200 < number < 290 else 1
+    wave = 1 + 0.4 * sin(number / 9) + 0.2 * sin(number / 2.3)
+    used = {
+        key: Usage(0.02 * wave * busy * (1 + key % 3), (90 + 40 * (key % 4) + 8 * wave) * 2**20, 512 * 2**20, 6 + key % 5 + busy,
+                   9_000 * wave * busy, 21_000 * wave * busy)
+        for key in keys
+    }
+    machine = MachineUsage(0.3 * wave * busy, 4, (3_100 + 60 * wave) * 2**20, 8_192 * 2**20, 41 * 2**30, 120 * 2**30)
+    metrics.record(host, now - timedelta(seconds=10 * (359 - number)), machine, used)
+"""
 
 
 def shots(failed: int) -> list[Shot]:
@@ -97,6 +123,7 @@ def main(directory: Path) -> None:
         with chromium(stack.port) as browser:
             session = Session(browser, stack)
             session.sign_in(session.page())
+            stack.manage("shell", "-c", _HOUR)
             for shot in shots(**found):
                 take(session, shot, directory)
         if session.errors:

@@ -241,6 +241,7 @@ repository_urls: Final = [
     path("repositories/<layer:name>/refresh/", repositories.refresh, name="repository-refresh"),
     path("repositories/<layer:name>/remove/", repositories.remove, name="repository-remove"),
     path("repositories/<layer:name>/fetch/", repositories.fetch, name="image-fetch"),
+    path("repositories/<layer:name>/fetch-app/", repositories.app_fetch, name="catalogue-fetch"),
     path("exports/<layer:name>/<version:version>/", repositories.export_file, name="export-file"),
     path("exports/<layer:name>/<version:version>/remove/", repositories.export_remove, name="export-remove"),
 ]
@@ -279,6 +280,9 @@ app_urls: Final = [
     path("apps/", apps.app_list, name="app-list"),
     path("apps/<container:name>/", apps.app_detail, name="app-detail"),
     path("apps/<container:name>/icon/", apps.app_icon, name="app-icon"),
+    path("apps/<container:name>/publish/", apps.publish, name="catalogue-publish"),
+    path("apps/<container:name>/withdraw/", apps.withdraw, name="catalogue-withdraw"),
+    path("apps/<container:name>/remove/", apps.remove, name="catalogue-remove"),
     path("apps/<container:name>/install/", installing.install, name="app-install"),
     path("apps/<container:name>/install/preview/", installing.preview, name="app-install-preview"),
     path("installations/", installations.installation_list, name="installation-list"),

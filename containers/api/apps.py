@@ -12,7 +12,7 @@ from ninja import Body, Query, Schema
 from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import INSTALL, SEE, ApiRequest, actor_of, require_recent
+from containers.api.auth import IMAGES, INSTALL, SEE, ApiRequest, actor_of, require_recent
 from containers.api.documented import Documented
 from containers.api.files import BYTES, LOOK_ERRORS, send
 from containers.api.paging import Paged, paginate_together
@@ -25,7 +25,7 @@ from containers.catalog.apps import App
 from containers.domain.questions import Answer, Question
 from containers.domain.values import Value
 from containers.models import Backup, BackupSchedule, Installation
-from containers.services import access, app_requests, backup_schedules, files, installations
+from containers.services import access, app_requests, app_sources, backup_schedules, files, installations
 from containers.services.documents import load_json
 
 router = Router(tags=["apps"])
@@ -72,6 +72,14 @@ class QuestionOut(Schema):
     choices: list[str]
 
 
+class SourceOut(Schema):
+    repository: str
+    location: str
+    public_key: str
+    sha256: str
+    fetched: datetime.datetime
+
+
 class AppOut(Schema):
     name: str
     version: str
@@ -80,6 +88,8 @@ class AppOut(Schema):
     licence: str
     categories: list[str]
     questions: list[QuestionOut]
+    source: Annotated[SourceOut | None, Field(description="The repository that it was fetched from, and who signed it")]
+    newer: Annotated[str | None, Field(description="The version that this repository has, where it is a newer one")]
 
 
 class AppPage(Schema):
@@ -173,6 +183,11 @@ NewBody = Annotated[Any, Documented(InstallationIn)]
 _RESTORE: Final = bodies(RestoreIn, ["name"], [])
 
 
+def _apps(found: Sequence[App]) -> list[dict[str, Any]]:
+    newer = app_sources.newer(found)
+    return [{**_app(app), "newer": newer[app.name].version if app.name in newer else None} for app in found]
+
+
 def _app(app: App) -> dict[str, Any]:
     about = app.manifest
     keys = ("name", "version", "title", "description", "licence")
@@ -180,6 +195,7 @@ def _app(app: App) -> dict[str, Any]:
         **{key: getattr(about, key) for key in keys},
         "categories": list(about.categories),
         "questions": [_question(question) for question in about.questions],
+        "source": app.origin.model_dump() if app.origin else None,
     }
 
 
@@ -234,12 +250,30 @@ def _schedule(row: BackupSchedule) -> dict[str, Any]:
 def list_apps(request: ApiRequest) -> dict[str, Any]:
     """List the catalogue."""
     found, _ = apps.listing()
-    return {"count": len(found), "next": None, "results": [_app(app) for app in found]}
+    return {"count": len(found), "next": None, "results": _apps(found)}
 
 
 @router.get("/apps/{name}/", auth=SEE, response={200: AppOut, **ERRORS})
 def show_app(request: ApiRequest, name: str) -> dict[str, Any]:
-    return _app(apps.find(name))
+    return _apps([apps.find(name)])[0]
+
+
+@router.delete("/apps/{name}/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
+def remove_app(request: ApiRequest, name: str) -> HttpResponse:
+    """Remove an app from the catalogue that was fetched from a repository and is not installed."""
+    return accepted(app_sources.request_removal(actor_of(request), name))
+
+
+@router.post("/apps/{name}/publish/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
+def publish_app(request: ApiRequest, name: str) -> HttpResponse:
+    """Write the app as one file into the host's own repository, in place of any version of it that is there."""
+    return accepted(app_sources.request_publication(actor_of(request), name))
+
+
+@router.post("/apps/{name}/withdraw/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
+def withdraw_app(request: ApiRequest, name: str) -> HttpResponse:
+    """Remove an app from the host's own repository; in the catalogue it stays."""
+    return accepted(app_sources.request_withdrawal(actor_of(request), name))
 
 
 @router.post("/apps/{name}/preview/", auth=INSTALL, response={200: PreviewOut, **ERRORS})

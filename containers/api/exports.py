@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from containers.domain.repository import OWN, Index, export
+from containers.domain.entries import export
+from containers.domain.repository import OWN, Index
 from containers.models import Command, Container, Image, Job, Layer, Line, Repository, Revision, Step
 from containers.services import disclosure, exported, specs, ways_back
 from containers.services import images as service
+from containers.services.app_sources import OfferedApp
 from containers.services.repositories import Offered
 from containers.services.ways_back import WayBack
 
@@ -137,16 +139,21 @@ def repository(row: Repository) -> dict[str, Any]:
     }
 
 
-def own_repository(index: Index, images: Iterable[Offered]) -> dict[str, Any]:
+def own_repository(index: Index, images: Iterable[Offered], apps: Iterable[OfferedApp]) -> dict[str, Any]:
     """Return the host's own repository; without a serial before the first export."""
     return {
         "name": OWN,
         "location": str(exported.directory()),
         "public_key": exported.public_key(),
-        "serial": index.serial if index.images else None,
+        "serial": index.serial if index.entries else None,
         "checked_at": None,
         "images": offers(images),
+        "apps": offered_apps(apps),
     }
+
+
+def offered_apps(apps: Iterable[OfferedApp]) -> list[dict[str, Any]]:
+    return [{**item.entry.model_dump(mode="json"), "here": item.offer} for item in apps]
 
 
 def offers(images: Iterable[Offered]) -> list[dict[str, Any]]:

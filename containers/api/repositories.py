@@ -1,12 +1,13 @@
-"""/repositories/: where images come from and go to. The host's own is called "own"."""
+"""/repositories/: where images and apps come from and go to. The host's own is called "own"."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Body, Query, Status
+from pydantic import model_validator
 
 from containers.api import exports, schemas
 from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
@@ -20,7 +21,7 @@ from containers.domain.repository import OWN, RepositorySpec
 from containers.domain.values import Value
 from containers.errors import Conflict
 from containers.models import Repository
-from containers.services import exported, hosts, repositories
+from containers.services import app_sources, exported, hosts, repositories
 from containers.services.ranges import file_response
 
 router = Router(tags=["repositories"])
@@ -29,9 +30,16 @@ NewRepository = Annotated[Any, Documented(RepositorySpec)]
 
 
 class Fetch(Value):
-    """An image, NAME or NAME:VERSION."""
+    """An image, NAME or NAME:VERSION, or an app."""
 
-    image: str
+    image: str | None = None
+    app: str | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.image is None) == (self.app is None):
+            raise ValueError("needs an image or an app, and not both")
+        return self
 
 
 @router.get("/repositories/", auth=VIEW, response={200: schemas.RepositoryPage, **ERRORS})
@@ -49,12 +57,14 @@ def add_repository(request: ApiRequest, payload: Body[NewRepository]) -> Status[
 
 @router.get("/repositories/{name}/", auth=VIEW, response={200: schemas.RepositoryDetail, **ERRORS})
 def show_repository(request: ApiRequest, name: str) -> dict[str, Any]:
-    """Return a repository with its images, as its index said at the last look; `own` is the host's own."""
+    """Return a repository with its images and apps, as its index said at the last look; `own` is the host's own."""
     if name == OWN:
         index = exported.index()
-        return exports.own_repository(index, repositories.compared(index.images, own=True))
+        return exports.own_repository(index, repositories.compared(index.images, own=True), app_sources.published())
     row = hosts.get_repository(name)
-    return {**exports.repository(row), "images": exports.offers(repositories.compared(repositories.entries(row)))}
+    images = exports.offers(repositories.compared(repositories.entries(row)))
+    apps = exports.offered_apps(app_sources.compared(row, repositories.app_entries(row)))
+    return {**exports.repository(row), "images": images, "apps": apps}
 
 
 @router.delete("/repositories/{name}/", auth=IMAGES, response={204: None, **ERRORS})
@@ -74,10 +84,15 @@ def refresh_repository(request: ApiRequest, name: str) -> HttpResponse:
 
 
 @router.post("/repositories/{name}/fetch/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
-def fetch_image(request: ApiRequest, name: str, payload: Body[Annotated[Any, Documented(Fetch)]]) -> HttpResponse:
-    """Fetch an image, going on where an earlier try was broken off; checked as a whole before anything of it is used."""
-    ref = ImageRef.parse(Fetch.validate_as(payload, field="").image)
-    return accepted(repositories.request_fetch(actor_of(request), name, ref))
+def fetch(request: ApiRequest, name: str, payload: Body[Annotated[Any, Documented(Fetch)]]) -> HttpResponse:
+    """Fetch an image, or an app into the catalogue, going on where an earlier try was broken off.
+
+    Checked as a whole before anything of it is used.
+    """
+    wanted = Fetch.validate_as(payload, field="")
+    if wanted.app is not None:
+        return accepted(app_sources.request_fetch(actor_of(request), name, wanted.app))
+    return accepted(repositories.request_fetch(actor_of(request), name, ImageRef.parse(wanted.image or "")))
 
 
 @router.post("/images/{name}/export/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})

@@ -15,6 +15,7 @@ from containers.domain.image import Defaults
 from containers.domain.limits import Limits, Timeouts
 from containers.domain.spec import ContainerSpec
 from containers.domain.values import Value
+from containers.services.app_sources import AppOffer
 from containers.services.repositories import Offer
 
 
@@ -209,8 +210,21 @@ class OfferedOut(Schema):
     here: Annotated[Offer, Field(description="Whether this host has it, or another version of it")]
 
 
+class OfferedAppOut(Schema):
+    name: str
+    version: str
+    title: str
+    description: str
+    file: str
+    size: int
+    sha256: str
+    created: datetime.datetime
+    here: Annotated[AppOffer, Field(description="What it is to this host's catalogue; the name of another app is taken")]
+
+
 class RepositoryDetail(RepositoryOut):
     images: list[OfferedOut]
+    apps: list[OfferedAppOut]
 
 
 class RepositoryPage(Schema):

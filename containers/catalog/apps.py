@@ -1,6 +1,7 @@
 """The apps that can be installed: manifests with their files, read anew by whoever needs one.
 
-Root reads them itself: what it runs is what lies here, never what stands in a row.
+Root reads them itself: what it runs is what lies here, never what stands in a row. Beside the folders of the host there are
+those that were fetched from repositories, which only root can have written (`host.app_store`).
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from typing import Final
 from django.conf import settings
 
 from containers.catalog import folders
-from containers.domain import manifest_text
+from containers.domain import manifest_text, origin
 from containers.domain import recipe as recipes
 from containers.domain.build import FileFacts
 from containers.domain.installation import Stack, outline
 from containers.domain.instructions import Copy
 from containers.domain.manifest import FILE_NAME, MAX_BYTES, Manifest
+from containers.domain.origin import Origin
+from containers.domain.repository import OWN
 from containers.domain.samples import answers_for
 from containers.domain.text import shown
+from containers.domain.toml_lines import Lines
 from containers.errors import InvalidRequest, NotFound
 
 _DUMMY: Final = Stack(("layer",))
@@ -35,6 +39,8 @@ class App:
     files: Mapping[str, bytes]
     # The manifest as it was written.
     text: bytes
+    # Where it was fetched from; None for one of the host's own folders, and for what is kept of an installed one.
+    origin: Origin | None = None
 
     @property
     def folder(self) -> dict[str, bytes]:
@@ -50,6 +56,11 @@ class App:
     def icon(self) -> bytes | None:
         """The picture, an SVG or PNG file; a page shows it as an image, never as a part of itself."""
         return self.files[self.manifest.icon] if self.manifest.icon else None
+
+    def repository_of(self, key: str) -> str | None:
+        """Return the repository that an image comes from: "own" is the one that the app itself comes from."""
+        named = self.manifest.images[key].repository
+        return self.origin.repository if named == OWN and self.origin else named
 
     def recipe(self, key: str) -> str:
         """Return the text of the recipe of an image."""
@@ -78,10 +89,20 @@ def names() -> list[str]:
 
 def find(name: str) -> App:
     """Return the app of that name. Raises NotFound, InvalidRequest where it has faults or is not root's alone."""
-    folder = _folders().get(name)
+    folder = find_folder(name)
     if folder is None:
         raise NotFound(f"There is no app {shown(name, max_length=40)}")
     return _entry(folder)
+
+
+def find_folder(name: str) -> Path | None:
+    """Return where the app of that name lies; None where there is none."""
+    return _folders().get(name)
+
+
+def fetched() -> Path:
+    """Return the directory of what was fetched: REPOSITORY/APP."""
+    return Path(settings.DATA_DIR) / "catalogue"
 
 
 def listing() -> tuple[list[App], list[Broken]]:
@@ -104,7 +125,7 @@ def read(folder: Path, *, trusted: bool = False) -> App:
     data = files.pop(FILE_NAME)
     if len(data) > MAX_BYTES:
         raise InvalidRequest.of(FILE_NAME, f"has more than {MAX_BYTES >> 10} KiB")
-    return App(manifest_text.parse(data, files), files, data)
+    return App(manifest_text.parse(data, files), files, data, _origin(folder) if trusted else None)
 
 
 def _entry(folder: Path) -> App:
@@ -112,6 +133,15 @@ def _entry(folder: Path) -> App:
     if app.name != folder.name:
         raise InvalidRequest.of(f"{FILE_NAME}:1 name", f"is {app.name}, and the folder is called {folder.name}")
     return app
+
+
+def _origin(folder: Path) -> Origin | None:
+    if not folder.is_relative_to(fetched()):
+        return None
+    found = Origin.parse(folders.read_hidden(folder, origin.FILE_NAME, max_bytes=origin.MAX_BYTES))
+    if found.repository != folder.parent.name:
+        raise InvalidRequest.of(origin.FILE_NAME, f"is about the repository {found.repository}, and not {folder.parent.name}")
+    return found
 
 
 def facts(files: Mapping[str, bytes]) -> dict[str, FileFacts]:
@@ -128,10 +158,20 @@ def check(folder: Path) -> App:
     Raises InvalidRequest with every error.
     """
     app = read(folder)
+    try:
+        try_out(app)
+    except InvalidRequest as error:
+        if not error.errors:
+            raise
+        raise InvalidRequest.all(manifest_text.located(error.errors, Lines(app.text.decode()))) from error
+    return app
+
+
+def try_out(app: App) -> None:
+    """Answer an app's questions with samples, and make of it all that can be made without a host. Raises InvalidRequest."""
     made = outline(app.manifest, "sample", answers_for(app.manifest.questions))
     made.specs(dict.fromkeys(app.manifest.images, _DUMMY))
     made.files(app.files)
-    return app
 
 
 def _is_below(path: str, source: str) -> bool:
@@ -140,10 +180,13 @@ def _is_below(path: str, source: str) -> bool:
 
 def _folders() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for directory in settings.CATALOG_DIRS:
-        if not directory.is_dir():
-            continue
-        for folder in sorted(directory.iterdir()):
-            if folder.is_dir() and not folder.name.startswith("."):
-                found.setdefault(folder.name, folder)
+    for directory in (*settings.CATALOG_DIRS, *_visible(fetched())):
+        for folder in _visible(directory):
+            found.setdefault(folder.name, folder)
     return found
+
+
+def _visible(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        return []
+    return [folder for folder in sorted(directory.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]

@@ -50,6 +50,19 @@ def read(folder: Path, *, trusted: bool) -> dict[str, bytes]:
     return files
 
 
+def read_hidden(folder: Path, name: str, *, max_bytes: int) -> bytes:
+    """Return a hidden file of a folder, which must be root's alone. Raises InvalidRequest."""
+    try:
+        file = os.open(folder / name, _FILE)
+    except OSError as error:
+        raise InvalidRequest.of(name, f"{error.strerror} in {folder}") from error
+    try:
+        _check_owner(file, name, trusted=True)
+        return os.read(file, max_bytes)
+    finally:
+        os.close(file)
+
+
 def _below(directory: int, prefix: str, trusted: bool) -> Iterator[tuple[str, bytes]]:
     _check_owner(directory, prefix or ".", trusted)
     for name in sorted(os.listdir(directory)):

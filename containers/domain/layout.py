@@ -117,6 +117,15 @@ class Layout:
             raise ValueError("is not a SHA-256 in hexadecimal digits")
         return self.app(installation) / digest
 
+    @property
+    def catalogue(self) -> Path:
+        """The apps that were fetched from repositories, a directory for each repository: the web process reads them."""
+        return self.data_dir / "catalogue"
+
+    def fetched(self, repository: str, name: str) -> Path:
+        """One app that was fetched: its folder, which is called what the app is called."""
+        return self.catalogue / names.layer_name(repository) / names.container_name(name)
+
     def log(self, name: str) -> Path:
         """A container's console."""
         return self.log_dir / f"{names.container_name(name)}.log"

@@ -15,7 +15,7 @@ from containers.domain import names, placeholders, recipe
 from containers.domain.definition import FILE_SUFFIX, EnvKey, MappedId, MountTarget
 from containers.domain.image import ImageRef, image_version
 from containers.domain.placeholders import Quoting
-from containers.domain.questions import Line, Question, Size, as_tuple, capability, one_of
+from containers.domain.questions import Line, Question, Size, as_tuple, capability, one_of, size
 from containers.domain.text import MAX_COMMAND, MAX_DESCRIPTION, MAX_PATH, check_text
 from containers.domain.values import Value
 
@@ -92,6 +92,18 @@ def _number(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _memory(value: str | int) -> str | int:
+    if isinstance(value, str) and not placeholders.names(value) and isinstance(size(value), str):
+        raise ValueError('must be a size such as "512 MiB", or a placeholder')
+    return value
+
+
+def _count(value: float | str) -> float | str:
+    if isinstance(value, str) and not placeholders.names(value):
+        raise ValueError("must be a number, or a placeholder")
+    return value
+
+
 def _directory(value: str) -> str:
     if value.endswith(FILE_SUFFIX):
         raise ValueError("a volume of an app is a directory")
@@ -134,9 +146,9 @@ class ImageSource(Value):
 class Bounds(Value):
     """A container's limits: numbers, sizes, or a placeholder that is all of it."""
 
-    memory: Annotated[str | int, Field(union_mode="left_to_right")] | None = None
-    cpus: float | int | str | None = None
-    pids: int | str | None = None
+    memory: Annotated[str | int, Field(union_mode="left_to_right"), AfterValidator(_memory)] | None = None
+    cpus: Annotated[float | int | str, AfterValidator(_count)] | None = None
+    pids: Annotated[int | str, AfterValidator(_count)] | None = None
 
 
 class Seconds(Value):

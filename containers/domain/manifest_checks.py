@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from containers.domain import placeholders, recipe
+from containers.domain.build import FileFacts, build
 from containers.domain.graph import Graph
+from containers.domain.image import Defaults
 from containers.domain.manifest import FilePart, Manifest, Phase, StepPart
 from containers.domain.placeholders import CONTAINER, INSTANCE
 from containers.domain.questions import Question, QuestionType
@@ -172,14 +174,16 @@ def _text_of(file: FilePart, files: Mapping[str, bytes]) -> str | None:
 
 def recipe_problems(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[FieldError]:
     """Yield what is wrong with the recipes; the fields say file and line already."""
+    facts = {path: FileFacts("", is_executable=False) for path in files}
     for path in dict.fromkeys(image.recipe for image in manifest.images.values() if image.recipe):
         if path in files:
-            yield from _read_recipe(path, files[path])
+            yield from _read_recipe(path, files[path], facts)
 
 
-def _read_recipe(path: str, content: bytes) -> Iterator[FieldError]:
+def _read_recipe(path: str, content: bytes, files: Mapping[str, FileFacts]) -> Iterator[FieldError]:
     try:
-        recipe.parse(content.decode())
+        # What it stands on is not known here; what it copies is.
+        build(recipe.parse(content.decode()), Defaults(), files)
     except UnicodeDecodeError as error:
         yield FieldError(f"{path}:1", f"is not text in UTF-8: {error.reason}")
     except InvalidRequest as error:

@@ -30,17 +30,18 @@ def parse(data: bytes, files: Mapping[str, bytes]) -> Manifest:
     try:
         found = Manifest.model_validate(values)
     except ValidationError as error:
-        raise InvalidRequest.all(_located(field_errors(error, ""), lines)) from error
-    problems = [*_located(tuple(manifest_checks.problems(found, files)), lines), *manifest_checks.recipe_problems(found, files)]
+        raise InvalidRequest.all(located(field_errors(error, ""), lines)) from error
+    problems = [*located(tuple(manifest_checks.problems(found, files)), lines), *manifest_checks.recipe_problems(found, files)]
     if problems:
         raise InvalidRequest.all(tuple(problems))
     return found
 
 
-def _located(errors: Sequence[FieldError], lines: Lines) -> tuple[FieldError, ...]:
-    located = [(lines.of(_path(error.field)), error) for error in errors]
-    located.sort(key=lambda item: item[0])
-    return tuple(FieldError(f"{FILE_NAME}:{line} {error.field}".rstrip(), error.message) for line, error in located)
+def located(errors: Sequence[FieldError], lines: Lines) -> tuple[FieldError, ...]:
+    """Return errors about a manifest's keys with file and line before each, in their order in the file."""
+    found = [(lines.of(_path(error.field)), error) for error in errors]
+    found.sort(key=lambda item: item[0])
+    return tuple(FieldError(f"{FILE_NAME}:{line} {error.field}".rstrip(), error.message) for line, error in found)
 
 
 def _path(field: str) -> tuple[str | int, ...]:

@@ -1,8 +1,9 @@
-"""A repository of images: a directory of image files with a signed index, on any web server. Pure.
+"""A repository of images and apps: a directory of their files with a signed index, on any web server. Pure.
 
-    index.json             {"created": …, "images": […], "serial": n}
-    index.json.sig         what `domain.signature` makes of it
-    NAME@VERSION.HASH.tar  an OCI image archive, for each entry
+    index.json                 {"apps": […], "created": …, "images": […], "serial": n}
+    index.json.sig             what `domain.signature` makes of it
+    NAME@VERSION.HASH.tar      an OCI image archive, for each image
+    NAME@VERSION.HASH.app.tar  the files of an app's folder, for each app
 
 An attacker who holds the server, or the way to it, can keep an index but not make one (signature), cannot pass off an older
 one as the newest (the serial only grows), and cannot change a file (size and SHA-256 stand in the index). How apt, minisign
@@ -14,17 +15,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Self
 from urllib.parse import quote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from containers.domain import signature
-from containers.domain.definition import DEFAULT_IDMAP_SIZE, MAX_LAYERS
-from containers.domain.image import Defaults, ImageRef, image_name, image_version
+from containers.domain.definition import DEFAULT_IDMAP_SIZE
+from containers.domain.entries import AppEntry, Entry, Moment, export, moment
+from containers.domain.image import ImageRef
 from containers.domain.json_text import load_json
 from containers.domain.names import layer_name
+from containers.domain.questions import as_tuple
 from containers.domain.text import check_text
 from containers.domain.values import Value
 from containers.errors import InvalidRequest, Malformed, NotFound, Untrusted
@@ -37,44 +41,22 @@ SIGNATURE: Final = "index.json.sig"
 
 MAX_INDEX_BYTES: Final = 8 << 20
 MAX_IMAGES: Final = 5_000
-# What a file may announce: more than any disk here takes, and no number that a database does not.
-MAX_FILE_BYTES: Final = 1 << 40
+MAX_APPS: Final = 5_000
 MAX_SERIAL: Final = 2**63 - 1
-MAX_FILE_NAME: Final = 200
 MAX_LOCATION: Final = 1_000
 # How far the clocks of two hosts may be apart.
 CLOCK_SLACK: Final = timedelta(days=1)
 
-_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~@-]*\.tar", re.ASCII)
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
 _URL: Final = re.compile(r"[!-~]+", re.ASCII)
 
 
-def _as_tuple(value: object) -> object:
-    if not isinstance(value, list | tuple):
-        raise ValueError("must be a list")
-    return tuple(value)
-
-
-def _file(value: str) -> str:
-    check_text(value, max_length=MAX_FILE_NAME)
-    if ".." in value or not _FILE.fullmatch(value):
-        raise ValueError("must be the name of a file, NAME.tar, of letters, digits, '.', '_', '+', '~', '@' and '-'")
-    return value
-
-
-def _digest(value: str) -> str:
-    if not _DIGEST.fullmatch(value):
-        raise ValueError("must be a SHA-256 in lower-case hexadecimal digits")
-    return value
-
-
-def _moment(value: str) -> str:
-    if not _MOMENT.fullmatch(value):
-        raise ValueError("must be a time such as 2026-01-31T23:59:59Z")
-    datetime.fromisoformat(value)
-    return value
+def _check_once(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{name} is there twice")
+        seen.add(name)
 
 
 def _name(value: str) -> str:
@@ -90,70 +72,46 @@ def location(value: str) -> str:
     return _url(text) if is_url(text) else _directory(text)
 
 
-Digest = Annotated[str, AfterValidator(_digest)]
-Moment = Annotated[str, AfterValidator(_moment)]
-Bytes = Annotated[int, Field(ge=0, le=MAX_FILE_BYTES)]
-
-
-def moment(at: datetime) -> str:
-    """Return a time as an index has it: UTC, whole seconds."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+RepositoryName = Annotated[str, AfterValidator(_name)]
 
 
 class RepositorySpec(Value):
     """Which repository: what a form takes, and what the worker takes from a row."""
 
-    name: Annotated[str, AfterValidator(_name)]
+    name: RepositoryName
     location: Annotated[str, AfterValidator(location)]
     public_key: Annotated[str, AfterValidator(signature.public_key)]
 
 
-class LayerEntry(Value):
-    """A layer of an image: the SHA-256 of its uncompressed tar stream (OCI's DiffID), and how long that is."""
-
-    digest: Digest
-    size: Bytes
-
-
-class Entry(Value):
-    """One image of a repository: its file, and what can be said without fetching it."""
-
-    name: Annotated[str, AfterValidator(image_name)]
-    version: Annotated[str, AfterValidator(image_version)]
-    file: Annotated[str, AfterValidator(_file)]
-    size: Bytes
-    sha256: Digest
-    layers: Annotated[tuple[LayerEntry, ...], BeforeValidator(_as_tuple), Field(min_length=1, max_length=MAX_LAYERS)]
-    defaults: Defaults = Defaults()
-    created: Moment
-
-    @property
-    def ref(self) -> ImageRef:
-        """Return the image's name and version."""
-        return ImageRef(self.name, self.version)
-
-    @property
-    def stack(self) -> list[str]:
-        """Return the digests of the layers, the lowest first; of one that is there twice the upper place counts."""
-        return list(reversed(dict.fromkeys(layer.digest for layer in reversed(self.layers))))
-
-
 class Index(Value):
-    """All images of a repository at one moment."""
+    """All images and apps of a repository at one moment. Of an app there is one version: it is what installations go to."""
 
     serial: Annotated[int, Field(ge=1, le=MAX_SERIAL)]
     created: Moment
-    images: Annotated[tuple[Entry, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_IMAGES)] = ()
+    images: Annotated[tuple[Entry, ...], BeforeValidator(as_tuple), Field(max_length=MAX_IMAGES)] = ()
+    apps: Annotated[tuple[AppEntry, ...], BeforeValidator(as_tuple), Field(max_length=MAX_APPS)] = ()
 
     @field_validator("images")
     @classmethod
-    def _unique(cls, images: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        seen: set[str] = set()
-        for name in (name for entry in images for name in (str(entry.ref), entry.file)):
-            if name in seen:
-                raise ValueError(f"{name} is there twice")
-            seen.add(name)
+    def _unique_images(cls, images: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        _check_once(name for entry in images for name in (str(entry.ref), entry.file))
         return images
+
+    @field_validator("apps")
+    @classmethod
+    def _unique_apps(cls, apps: tuple[AppEntry, ...]) -> tuple[AppEntry, ...]:
+        _check_once(name for entry in apps for name in (entry.name, entry.file))
+        return apps
+
+    @model_validator(mode="after")
+    def _unique_files(self) -> Self:
+        _check_once(entry.file for entry in self.entries)
+        return self
+
+    @property
+    def entries(self) -> list[Entry | AppEntry]:
+        """Return all images and apps."""
+        return [*self.images, *self.apps]
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
@@ -174,11 +132,24 @@ class Index(Value):
     def encode(self) -> bytes:
         """Return the canonical text: keys sorted, no white space, ASCII only; the same index is always the same bytes."""
         data = {"serial": self.serial, "created": self.created, "images": self.rows()}
+        # One without apps is what it was before there could be any: hosts of then read it.
+        data |= {"apps": self.app_rows()} if self.apps else {}
         return (json.dumps(data, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the images as JSON, sorted by name and version."""
         return [export(entry) for entry in sorted(self.images, key=lambda entry: (entry.name, entry.version))]
+
+    def app_rows(self) -> list[dict[str, Any]]:
+        """Return the apps as JSON, sorted by name."""
+        return [entry.model_dump(mode="json") for entry in sorted(self.apps, key=lambda entry: entry.name)]
+
+    def app(self, name: str) -> AppEntry:
+        """Return the entry of an app. Raises NotFound."""
+        for entry in self.apps:
+            if entry.name == name:
+                return entry
+        raise NotFound(f"the repository has no app {name}")
 
     def entry(self, ref: ImageRef) -> Entry:
         """Return the entry of an image. Raises NotFound."""
@@ -187,42 +158,42 @@ class Index(Value):
                 return entry
         raise NotFound(f"the repository has no image {ref}")
 
-    def changed(self, images: Iterable[Entry], now: datetime) -> Index:
+    def changed(self, images: Iterable[Entry], apps: Iterable[AppEntry], now: datetime) -> Index:
         """Return the index that follows this one.
 
         Its serial is the time, so that one that was lost and made anew is still newer than what others have seen.
         """
         serial = max(self.serial + 1, int(now.timestamp()))
-        return Index(serial=serial, created=moment(now), images=tuple(images))
+        return Index(serial=serial, created=moment(now), images=tuple(images), apps=tuple(apps))
+
+    def with_entry(self, entry: Entry | AppEntry, now: datetime) -> Index:
+        """Return the index that follows this one with `entry` in it."""
+        return self.with_app(entry, now) if isinstance(entry, AppEntry) else self.with_image(entry, now)
 
     def with_image(self, entry: Entry, now: datetime) -> Index:
         """Return the index that follows this one with `entry` in it, in place of one of the same image."""
         others = [other for other in self.images if other.ref != entry.ref and other.file != entry.file]
-        return self.changed([*others, entry], now)
+        return self.changed([*others, entry], self.apps, now)
+
+    def with_app(self, entry: AppEntry, now: datetime) -> Index:
+        """Return the index that follows this one with `entry` in it, in place of any version of the same app."""
+        others = [other for other in self.apps if other.name != entry.name]
+        return self.changed(self.images, [*others, entry], now)
 
     def without(self, ref: ImageRef, now: datetime) -> Index:
         """Return the index that follows this one without an image. Raises NotFound."""
         gone = self.entry(ref)
-        return self.changed([entry for entry in self.images if entry is not gone], now)
+        return self.changed([entry for entry in self.images if entry is not gone], self.apps, now)
 
-
-def export(entry: Entry) -> dict[str, Any]:
-    """Return an entry's JSON form."""
-    return {**entry.model_dump(mode="json"), "defaults": entry.defaults.export()}
+    def without_app(self, name: str, now: datetime) -> Index:
+        """Return the index that follows this one without an app. Raises NotFound."""
+        gone = self.app(name)
+        return self.changed(self.images, [entry for entry in self.apps if entry is not gone], now)
 
 
 def first_index() -> Index:
     """Return what a repository is before its first image; it is never published."""
     return Index(serial=1, created="1970-01-01T00:00:00Z")
-
-
-def file_name(ref: ImageRef, sha256: str) -> str:
-    """Return what the file of an image is called: another content has another name.
-
-    So a file never changes under its name, and an index is right before and after the file of a newer one has come.
-    Neither name nor version has an "@": it is no other image's.
-    """
-    return f"{ref.name}@{ref.version}.{sha256[:12]}.tar"
 
 
 def verified_index(raw: bytes, signature_file: bytes, key: str) -> Index:
@@ -231,20 +202,29 @@ def verified_index(raw: bytes, signature_file: bytes, key: str) -> Index:
     return Index.parse(raw)
 
 
-def check_successor(index: Index, *, serial: int | None, images: Sequence[Mapping[str, Any]], now: datetime) -> None:
-    """Check that `index` can follow the one of number `serial` that said `images`. Raises Untrusted.
+@dataclass(frozen=True)
+class Seen:
+    """What the newest index of a repository said that was seen: its number, None where there was none, and its entries."""
+
+    serial: int | None = None
+    images: Sequence[Mapping[str, Any]] = ()
+    apps: Sequence[Mapping[str, Any]] = ()
+
+
+def check_successor(index: Index, seen: Seen, now: datetime) -> None:
+    """Check that `index` can follow what was seen before. Raises Untrusted.
 
     Refused are an older one (whoever holds the server would have us take images back whose faults are known), another one
     of the same number (two publishers with one key, or a publisher that was set back), and one from the future.
     """
-    if serial is not None and index.serial < serial:
+    if seen.serial is not None and index.serial < seen.serial:
         raise Untrusted(
-            f"The index is older than the one seen before: its number is {index.serial}, that was {serial}",
+            f"The index is older than the one seen before: its number is {index.serial}, that was {seen.serial}",
             resolution="If the repository was really set back, forget it with its number"
             " (`manage.py repository remove NAME --with-number`) and add it again.",
         )
-    if index.serial == serial and index.rows() != list(images):
-        raise Untrusted(f"There are two different indexes of number {serial}: the repository was tampered with or set back")
+    if index.serial == seen.serial and (index.rows(), index.app_rows()) != (list(seen.images), list(seen.apps)):
+        raise Untrusted(f"There are two different indexes of number {seen.serial}: the repository was tampered with or set back")
     if datetime.fromisoformat(index.created) > now + CLOCK_SLACK:
         raise Untrusted(f"The index was made in the future, at {index.created}: one of the two clocks is wrong")
 

@@ -20,10 +20,10 @@ from typing import BinaryIO, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from containers.domain import amounts, oci, oci_config, signature
+from containers.domain.entries import LayerEntry
 from containers.domain.image import Defaults, ImageRef
 from containers.domain.layout import Layout
 from containers.domain.oci import Descriptor, Platform
-from containers.domain.repository import LayerEntry
 from containers.errors import CommandFailed, CommandTimeout, HostError, Untrusted
 from containers.host import pack
 from containers.host.command import Runner

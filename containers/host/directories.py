@@ -35,6 +35,7 @@ def ensure_layout(layout: Layout, *, web_gid: int, idmap_base: int) -> None:
         (layout.downloads, 0o700, 0),
         (layout.backups, 0o700, 0),
         (layout.apps, 0o750, web_gid),
+        (layout.catalogue, 0o750, web_gid),
         (layout.log_dir, 0o750, web_gid),
         (layout.run_dir, 0o755, 0),
         (layout.run_dir / "lxc", 0o700, 0),

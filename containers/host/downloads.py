@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from containers.domain import amounts, repository
+from containers.domain.entries import APP_DOWNLOAD, AppEntry, Entry
 from containers.domain.layout import Layout
-from containers.domain.repository import Entry
 from containers.errors import CommandFailed, CommandTimeout, Conflict, HostError, NotFound, Untrusted
 from containers.host import download, files, imports
 from containers.host.command import Runner
@@ -62,14 +62,14 @@ class Source:
         finally:
             discard(self._layout, name)
 
-    def fetch(self, entry: Entry) -> Path:
+    def fetch(self, entry: Entry | AppEntry) -> Path:
         """Fetch the file of an entry, going on where an earlier try was broken off; return where it is.
 
-        Size and SHA-256 are those of the entry. It stays until `discard(layout, entry_name(entry))`. What an earlier try
+        Size and SHA-256 are those of the entry. It stays until `discard(layout, entry.download)`. What an earlier try
         left can be of another file: then all of it is fetched once more. Raises Untrusted for a file that is another
         one, HostError.
         """
-        name = entry_name(entry)
+        name = entry.download
         had = _size(_part(self._layout, name))
         self._fetch(entry, name)
         if had and not self._is_right(entry, name):
@@ -79,7 +79,7 @@ class Source:
         self._check(entry, name)
         return _part(self._layout, name)
 
-    def _fetch(self, entry: Entry, name: str) -> None:
+    def _fetch(self, entry: Entry | AppEntry, name: str) -> None:
         part = _part(self._layout, name)
         notes = Notes(self._runner.recorder, lambda: f"fetches {amounts.size(_size(part))} of {amounts.size(entry.size)}")
         try:
@@ -102,7 +102,7 @@ class Source:
             reason = error.output.strip().partition("\n")[0] or error.brief
             raise HostError(f"{url}: {reason}", details=error.output) from error
 
-    def _copy(self, entry: Entry, part: Path, notes: Notes) -> None:
+    def _copy(self, entry: Entry | AppEntry, part: Path, notes: Notes) -> None:
         """Copy from a directory: others may write to it, and what was judged must be what is used."""
         with self._open(entry.file) as source, _create(part) as target:
             left = entry.size
@@ -121,11 +121,11 @@ class Source:
             raise NotFound(f"{self._where(file)} is a directory")
         return source
 
-    def _is_right(self, entry: Entry, name: str) -> bool:
+    def _is_right(self, entry: Entry | AppEntry, name: str) -> bool:
         part = _part(self._layout, name)
         return _size(part) == entry.size and self._digest(part) == entry.sha256
 
-    def _check(self, entry: Entry, name: str) -> None:
+    def _check(self, entry: Entry | AppEntry, name: str) -> None:
         part = _part(self._layout, name)
         where = self._where(entry.file)
         if (size := _size(part)) != entry.size:
@@ -148,15 +148,12 @@ class Source:
         return f"{self._location}/{file}"
 
 
-def entry_name(entry: Entry) -> str:
-    """Return under which name an entry is fetched: another content has another one."""
-    return f"{entry.ref.name}@{entry.ref.version}.{entry.sha256}"
-
-
-def image_of(file_name: str) -> str | None:
-    """Return of which image a file in the directory of downloads is; None for a small file that is only read."""
+def lock_of(file_name: str) -> str | None:
+    """Return which lock the job holds that fetches a file, by its name; None for a small file that is only read."""
     name, at, _ = file_name.partition("@")
-    return name if at else None
+    if not at:
+        return None
+    return f"catalogue:{name.removeprefix(APP_DOWNLOAD)}" if name.startswith(APP_DOWNLOAD) else f"image:{name}"
 
 
 def discard(layout: Layout, name: str) -> None:
@@ -173,9 +170,9 @@ def discard_old(layout: Layout, *, keep_s: float = KEEP_S) -> None:
                 path.unlink()
 
 
-def require_space(layout: Layout, entry: Entry, unpacked_bytes: int) -> None:
+def require_space(layout: Layout, entry: Entry | AppEntry, unpacked_bytes: int) -> None:
     """Raise Conflict, saying how much is missing, unless the file and what it unpacks to fit on the disk."""
-    needed = entry.size - _size(_part(layout, entry_name(entry))) + unpacked_bytes + download.KEPT_FREE_BYTES
+    needed = entry.size - _size(_part(layout, entry.download)) + unpacked_bytes + download.KEPT_FREE_BYTES
     missing = needed - files.free_bytes(layout.data_dir)
     if missing > 0:
         raise Conflict(

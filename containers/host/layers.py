@@ -83,11 +83,12 @@ def unpack_into(
     idmap_size: int,
     limits: tuple[int, int, float] = (MAX_BYTES, MAX_ENTRIES, TIMEOUT_S),
     what: str = "",
+    made: str = "a layer",
 ) -> str:
     """Unpack or copy an open source into a new directory, in a child that cannot leave it; return the stream's digest.
 
     `limits` are bytes, entries and seconds. The step's note says how far it is, after `what`. Raises InvalidRequest with
-    tar's reason, CommandTimeout, Cancelled; the caller removes the directory then.
+    tar's reason and what could not be `made`, CommandTimeout, Cancelled; the caller removes the directory then.
     """
     max_bytes, max_entries, timeout_s = limits
     with Progress(runner.recorder, source, what=what) as progress:
@@ -102,7 +103,7 @@ def unpack_into(
             raise
         except CommandFailed as error:
             reason = _cause(error.output) or error.brief
-            raise InvalidRequest(f"{source.path} cannot be made a layer: {reason}", details=error.output) from error
+            raise InvalidRequest(f"{source.path} cannot be made {made}: {reason}", details=error.output) from error
         return progress.digest
 
 

@@ -1,4 +1,4 @@
-"""The host's own repository: image files and a signed index in one directory, always in a state that others can use.
+"""The host's own repository: files of images and apps and a signed index in one directory, always as others can use them.
 
 Every file is there before an index names it, and goes after the last index that names it. Who changes it holds a lock.
 """
@@ -16,9 +16,10 @@ from typing import BinaryIO, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from containers.domain import repository, signature
+from containers.domain.entries import AppEntry, Entry
 from containers.domain.image import ImageRef
 from containers.domain.layout import Layout
-from containers.domain.repository import Entry, Index
+from containers.domain.repository import Index
 from containers.errors import HostError, SpocError
 from containers.host import files
 
@@ -59,7 +60,7 @@ def unfinished(layout: Layout) -> Iterator[tuple[Path, BinaryIO]]:
         path.unlink(missing_ok=True)
 
 
-def add(layout: Layout, key: Ed25519PrivateKey, entry: Entry, file: Path, now: datetime) -> None:
+def add(layout: Layout, key: Ed25519PrivateKey, entry: Entry | AppEntry, file: Path, now: datetime) -> None:
     """Give a finished file the name that `entry` has for it, and put the entry into the index. Safe to repeat."""
     public = signature.public_key_of(key)
     before = read(layout, public)
@@ -67,7 +68,7 @@ def add(layout: Layout, key: Ed25519PrivateKey, entry: Entry, file: Path, now: d
     file.chmod(_MODE)
     file.replace(layout.repository / entry.file)
     _sync(layout.repository)
-    _publish(layout, key, before.with_image(entry, now))
+    _publish(layout, key, before.with_entry(entry, now))
     tidy(layout, public)
 
 
@@ -78,9 +79,17 @@ def remove(layout: Layout, key: Ed25519PrivateKey, ref: ImageRef, now: datetime)
     tidy(layout, public)
 
 
+def remove_app(layout: Layout, key: Ed25519PrivateKey, name: str, now: datetime) -> None:
+    """Take an app out of the index, then its file out of the directory. Raises NotFound."""
+    public = signature.public_key_of(key)
+    _publish(layout, key, read(layout, public).without_app(name, now))
+    tidy(layout, public)
+
+
 def tidy(layout: Layout, key: str) -> None:
     """Remove what jobs left that were killed: files without an end, and files that no index names."""
-    named = {entry.file for entry in read(layout, key).images}
+    index = read(layout, key)
+    named = {entry.file for entry in index.entries}
     for path in layout.repository.glob("*@*.tar"):
         if path.name not in named:
             path.unlink(missing_ok=True)

@@ -148,7 +148,7 @@ class RecipeFile(models.Model):
 
 
 class Repository(models.Model):
-    """A directory of image files with a signed index, on any web server or on this host."""
+    """A directory of files of images and apps with a signed index, on any web server or on this host."""
 
     host = models.ForeignKey(Host, on_delete=models.PROTECT, related_name="repositories")
     name = models.CharField(max_length=63)
@@ -160,6 +160,7 @@ class Repository(models.Model):
     serial = models.BigIntegerField(null=True)
     # What the verified index says.
     images = models.JSONField(default=list)
+    apps = models.JSONField(default=list)
     checked_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -182,6 +183,7 @@ class ForgottenRepository(models.Model):
     public_key = models.CharField(max_length=64)
     serial = models.BigIntegerField()
     images = models.JSONField(default=list)
+    apps = models.JSONField(default=list)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("host", "public_key"), name="forgotten_repository_unique_key"),)

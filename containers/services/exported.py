@@ -11,8 +11,9 @@ from django.conf import settings
 from django.db import transaction
 
 from containers.domain import repository, signature
+from containers.domain.entries import Entry
 from containers.domain.image import ImageRef
-from containers.domain.repository import Entry, Index
+from containers.domain.repository import Index
 from containers.domain.states import Operation
 from containers.errors import NotFound, SpocError
 from containers.models import Image, Job

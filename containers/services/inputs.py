@@ -222,6 +222,12 @@ class ImageFetchInputs(Inputs):
     repository: LayerName
 
 
+class CatalogueFetchInputs(Inputs):
+    """The repository to fetch from. The app is the target."""
+
+    repository: LayerName
+
+
 class TidyInputs(Inputs):
     """The lost job after which its containers are looked at again."""
 
@@ -298,6 +304,7 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.IMAGE_IMPORT: ImageImportInputs,
     Operation.IMAGE_PULL: ImagePullInputs,
     Operation.IMAGE_FETCH: ImageFetchInputs,
+    Operation.CATALOGUE_FETCH: CatalogueFetchInputs,
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,
     Operation.APP_INSTALL: AppInstallInputs,

@@ -10,7 +10,18 @@ from containers.domain.states import Operation
 from containers.domain.text import shown
 from containers.errors import Conflict, InvalidRequest
 from containers.models import Job, Layer
-from containers.services import access, app_requests, audit, events, image_imports, job_ends, layers, operations, repositories
+from containers.services import (
+    access,
+    app_requests,
+    app_sources,
+    audit,
+    events,
+    image_imports,
+    job_ends,
+    layers,
+    operations,
+    repositories,
+)
 from containers.services.actor import Actor
 from containers.services.queue import queue
 
@@ -64,6 +75,10 @@ def retry(actor: Actor, job: Job) -> Job:
         return image_imports.repeat_import(actor, job)
     if operation == Operation.IMAGE_FETCH:
         return repositories.repeat_fetch(actor, job)
+    if operation == Operation.CATALOGUE_FETCH:
+        return app_sources.repeat_fetch(actor, job)
+    if operation == Operation.CATALOGUE_PUBLISH:
+        return app_sources.request_publication(actor, str(job.targets[0]), retry_of=job)
     return queue(actor, operation, job.targets, job.inputs, _containers(job), host=job.host, retry_of=job)
 
 

@@ -1,4 +1,4 @@
-"""Repositories of images: known ones as rows, and the jobs that look into them and fetch from them."""
+"""Repositories of images and apps: known ones as rows, and the jobs that look into them and fetch from them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from containers.choices import JobState
 from containers.domain import repository
+from containers.domain.entries import AppEntry, Entry, moment
 from containers.domain.image import ImageRef
-from containers.domain.repository import OWN, Entry, Index, RepositorySpec
+from containers.domain.repository import OWN, Index, RepositorySpec, Seen
 from containers.domain.states import Operation
 from containers.errors import Conflict, InvalidRequest, NotFound
 from containers.models import ForgottenRepository, Host, Image, Job, Layer, Repository
@@ -85,19 +86,23 @@ def remove(actor: Actor, row: Repository, *, serial_too: bool = False) -> None:
         if serial_too:
             known.delete()
         elif row.serial is not None and not known.filter(serial__gt=row.serial).exists():
-            seen = {"serial": row.serial, "images": row.images}
+            seen = {"serial": row.serial, "images": row.images, "apps": row.apps}
             ForgottenRepository.objects.update_or_create(host=row.host, public_key=row.public_key, defaults=seen)
         row.delete()
 
 
-def seen(row: Repository) -> tuple[int | None, object]:
-    """Return the number of the newest index that was seen of a repository, and its images.
+def seen(row: Repository) -> Seen:
+    """Return what the newest index of a repository said that was seen. Raises InvalidRequest for a broken row.
 
     One that was not looked into yet may have been known before, by whatever name and place: its key tells.
     """
-    if row.serial is None and (known := ForgottenRepository.objects.filter(host=row.host, public_key=row.public_key).first()):
-        return known.serial, known.images
-    return row.serial, row.images
+    known: Repository | ForgottenRepository = row
+    if row.serial is None:
+        known = ForgottenRepository.objects.filter(host=row.host, public_key=row.public_key).first() or row
+    serial: object = known.serial
+    if serial is not None and not isinstance(serial, int):
+        raise InvalidRequest.of("repository.serial", "must be a whole number")
+    return Seen(serial, *(found if isinstance(found, list) else [] for found in (known.images, known.apps)))
 
 
 def request_refresh(actor: Actor, row: Repository) -> Job:
@@ -145,11 +150,21 @@ def offered(name: str, ref: ImageRef) -> Entry:
 
 def entries(row: Repository) -> tuple[Entry, ...]:
     """Return what the index of a repository said; nothing where the row was changed behind the worker's back."""
-    index = {"serial": max(row.serial or 1, 1), "created": repository.moment(timezone.now()), "images": row.images}
+    found = _index(row, images=row.images)
+    return found.images if found else ()
+
+
+def app_entries(row: Repository) -> tuple[AppEntry, ...]:
+    """Return what the index of a repository said of apps; nothing where the row was changed behind the worker's back."""
+    found = _index(row, apps=row.apps)
+    return found.apps if found else ()
+
+
+def _index(row: Repository, **said: object) -> Index | None:
     try:
-        return Index.of(index).images
+        return Index.of({"serial": max(row.serial or 1, 1), "created": moment(timezone.now()), **said})
     except InvalidRequest:
-        return ()
+        return None
 
 
 def compared(images: Sequence[Entry], *, own: bool = False) -> list[Offered]:
@@ -207,5 +222,6 @@ def keep_index(row: Repository, index: Index) -> bool:
     Writes nothing, and returns False, where the row is gone, is about another place or key by now, or has seen a newer one.
     """
     rows = Repository.objects.filter(pk=row.pk, location=row.location, public_key=row.public_key)
-    values: dict[str, Any] = {"serial": index.serial, "images": index.rows(), "checked_at": timezone.now()}
+    said = {"images": index.rows(), "apps": index.app_rows()}
+    values: dict[str, Any] = {"serial": index.serial, **said, "checked_at": timezone.now()}
     return rows.exclude(serial__gt=index.serial).update(**values) == 1

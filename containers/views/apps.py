@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from containers.catalog import apps
-from containers.errors import NotFound
+from containers.errors import Conflict, NotFound
 from containers.forms.queries import AppQuery
-from containers.services import access
-from containers.services.entry import SEE
+from containers.services import access, app_sources, hosts
+from containers.services.entry import IMAGES, SEE
 from containers.views import catalogue
-from containers.views.access import Request, opens_to
+from containers.views.access import Request, actor_of, opens_to
 from containers.views.catalogue import Catalogue
 
 # An icon may come from somebody else's catalogue: opened by itself, it does nothing, whatever is written in it.
@@ -36,6 +37,10 @@ def app_detail(request: Request, name: str) -> HttpResponse:
         "app": app.manifest,
         "may_install": access.may_install(request.user, app.name),
         "images": catalogue.images(app),
+        "origin": app.origin,
+        "repository": hosts.repositories().filter(name=app.origin.repository).first() if app.origin else None,
+        "newer": app_sources.newer([app]).get(app.name),
+        "is_published": app_sources.is_published(app.name),
         "installed": catalogue.installed(name),
         "categories": [(key, catalogue.title_of(key)) for key in app.manifest.categories],
         "phases": [
@@ -45,6 +50,28 @@ def app_detail(request: Request, name: str) -> HttpResponse:
         ],
     }
     return render(request, "apps/detail.html", context)
+
+
+@require_POST
+@opens_to(IMAGES)
+def publish(request: Request, name: str) -> HttpResponse:
+    return redirect(app_sources.request_publication(actor_of(request), name))
+
+
+@require_POST
+@opens_to(IMAGES)
+def withdraw(request: Request, name: str) -> HttpResponse:
+    return redirect(app_sources.request_withdrawal(actor_of(request), name))
+
+
+@require_POST
+@opens_to(IMAGES)
+def remove(request: Request, name: str) -> HttpResponse:
+    try:
+        return redirect(app_sources.request_removal(actor_of(request), name))
+    except Conflict as error:
+        messages.error(request, str(error), extra_tags="bad")
+        return redirect("app-detail", name)
 
 
 @require_GET

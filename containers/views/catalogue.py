@@ -9,10 +9,11 @@ from typing import Final
 
 from containers.catalog import apps
 from containers.catalog.apps import App, Broken
-from containers.domain.manifest import ImageSource, Manifest
+from containers.domain.manifest import Manifest
 from containers.forms.queries import AppQuery
 from containers.models import Installation
-from containers.services import installations
+from containers.services import app_sources, installations
+from containers.services.app_sources import Newer
 
 SVG: Final = "image/svg+xml"
 PNG: Final = "image/png"
@@ -20,15 +21,17 @@ PNG: Final = "image/png"
 
 @dataclass(frozen=True)
 class Card:
-    """An app in the catalogue, and how often it is installed."""
+    """An app in the catalogue, how often it is installed, and which newer version the repository has that it is from."""
 
     manifest: Manifest
     count: int
+    repository: str = ""
+    newer: str = ""
 
     def fits(self, words: list[str]) -> bool:
         """Return whether each of the words is in what the card says."""
         about = self.manifest
-        text = " ".join([about.name, about.title, about.description, *about.categories]).casefold()
+        text = " ".join([about.name, about.title, about.description, self.repository, *about.categories]).casefold()
         return all(word in text for word in words)
 
 
@@ -45,7 +48,7 @@ class Category:
 
 @dataclass
 class Catalogue:
-    """The folders are read once, and one query is made, for any number of apps."""
+    """The folders are read once, and two queries are made, for any number of apps."""
 
     query: AppQuery
 
@@ -56,8 +59,8 @@ class Catalogue:
     @cached_property
     def cards(self) -> list[Card]:
         """All apps, by title."""
-        counts = installed_counts()
-        return [Card(app.manifest, counts.get(app.name, 0)) for app in self._read[0]]
+        counts, newer = installed_counts(), app_sources.newer(self._read[0])
+        return [_card(app, counts.get(app.name, 0), newer.get(app.name)) for app in self._read[0]]
 
     @property
     def broken(self) -> list[Broken]:
@@ -85,6 +88,10 @@ class Catalogue:
         return [Category(key, counts[key], key == chosen) for key in known if counts[key] or key == chosen]
 
 
+def _card(app: App, count: int, newer: Newer | None) -> Card:
+    return Card(app.manifest, count, app.origin.repository if app.origin else "", newer.version if newer else "")
+
+
 def installed_counts() -> dict[str, int]:
     """Return {app: how many installations}."""
     return Counter(row.app for row in installations.seen())
@@ -100,9 +107,10 @@ def title_of(category: str) -> str:
     return category.replace("-", " ").capitalize()
 
 
-def images(app: App) -> list[tuple[str, ImageSource]]:
-    """Return what the app's images are called, each with where it comes from."""
-    return [(str(app.manifest.image_ref(key)), source) for key, source in app.manifest.images.items()]
+def images(app: App) -> list[tuple[str, str | None, str | None]]:
+    """Return what the app's images are called, each with the recipe or the repository that it comes from."""
+    sources = app.manifest.images
+    return [(str(app.manifest.image_ref(key)), sources[key].recipe, app.repository_of(key)) for key in sources]
 
 
 def picture_type(app: App) -> str:

@@ -22,7 +22,8 @@ from containers.errors import SpocError
 from containers.forms import amounts
 from containers.forms.upkeep import ScheduleForm
 from containers.models import Backup, BackupSchedule, Installation, InstallationPort, InstallationVersion, Job, Volume
-from containers.services import access, backup_schedules, hosts, installations, sight, ways_back
+from containers.services import access, app_sources, backup_schedules, hosts, installations, sight, ways_back
+from containers.services.app_sources import Newer
 from containers.views import activities, states
 from containers.views.activities import Shown
 from containers.views.states import Badge
@@ -139,6 +140,11 @@ class InstallationPage:
         """The version that the catalogue has, where it is another one."""
         version = self.app.manifest.version if self.app else ""
         return version if version != self.row.version else ""
+
+    @cached_property
+    def newer(self) -> Newer | None:
+        """The version that the repository of the app has, where it is newer than the catalogue's."""
+        return app_sources.newer([self.app]).get(self.row.app) if self.app else None
 
 
 def copies_of(previous: InstallationVersion | None) -> list[tuple[str, Volume | None]]:

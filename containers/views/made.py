@@ -7,6 +7,7 @@ from typing import Final
 
 from django.urls import reverse
 
+from containers.catalog import apps
 from containers.choices import JobState, Operation
 from containers.domain.image import ImageRef
 from containers.domain.repository import OWN
@@ -20,7 +21,7 @@ _IMAGES: Final = (Operation.IMAGE_BUILD, Operation.IMAGE_IMPORT, Operation.IMAGE
 
 @dataclass(frozen=True)
 class Made:
-    """What is there since: "layer" or "image", or where it went: "repository"."""
+    """What is there since: "layer", "image" or "app", or where it went: "repository"."""
 
     kind: str
     name: str
@@ -32,7 +33,9 @@ def of(job: Job) -> Made | None:
     targets = [str(target) for target in job.targets]
     if job.state != JobState.SUCCEEDED or len(targets) != 1:
         return None
-    if job.operation == Operation.IMAGE_EXPORT:
+    if job.operation == Operation.CATALOGUE_FETCH:
+        return Made("app", targets[0], reverse("app-detail", args=targets)) if apps.find_folder(targets[0]) else None
+    if job.operation in {Operation.IMAGE_EXPORT, Operation.CATALOGUE_PUBLISH}:
         return Made("repository", OWN, reverse("repository-detail", args=[OWN]))
     if job.operation == Operation.REPOSITORY_REFRESH:
         return Made("repository", targets[0], reverse("repository-detail", args=targets))

@@ -1,4 +1,4 @@
-"""Repositories: the host's own, and those that it fetches images from."""
+"""Repositories: the host's own, and those that it fetches images and apps from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from containers.domain.repository import OWN, RepositorySpec, is_url
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.repositories import RepositoryForm
 from containers.models import Job, Repository
-from containers.services import exported, hosts
+from containers.services import app_sources, exported, hosts
 from containers.services import repositories as service
 from containers.services.entry import IMAGES, VIEW
 from containers.services.ranges import file_response
@@ -31,7 +31,7 @@ def repository_list(request: Request) -> HttpResponse:
             return redirect(job)
     context = {
         "section": "repositories",
-        "repositories": [(row, len(service.entries(row))) for row in hosts.repositories()],
+        "repositories": [(row, len(service.entries(row)), len(service.app_entries(row))) for row in hosts.repositories()],
         "own": _own(),
         "form": form,
         "dirs": settings.IMPORT_DIRS,
@@ -45,10 +45,12 @@ def repository_detail(request: Request, name: str) -> HttpResponse:
     context: dict[str, object] = {"section": "repositories", "name": name}
     if name == OWN:
         images = service.compared(exported.index().images, own=True)
-        return render(request, "repositories/own.html", {**context, "own": _own(), "images": images})
+        apps = app_sources.published()
+        return render(request, "repositories/own.html", {**context, "own": _own(), "images": images, "apps": apps})
     row = hosts.get_repository(name)
     images = service.compared(service.entries(row))
-    context |= {"row": row, "images": images, "is_url": is_url(row.location), "failed": service.failed_look(row)}
+    apps = app_sources.compared(row, service.app_entries(row))
+    context |= {"row": row, "images": images, "apps": apps, "is_url": is_url(row.location), "failed": service.failed_look(row)}
     return render(request, "repositories/detail.html", context)
 
 
@@ -71,6 +73,16 @@ def fetch(request: Request, name: str) -> HttpResponse:
     try:
         ref = ImageRef.parse(request.POST.get("image", ""))
         return redirect(service.request_fetch(actor_of(request), name, ref))
+    except SpocError as error:
+        messages.error(request, str(error), extra_tags="bad")
+        return redirect("repository-detail", name)
+
+
+@require_POST
+@opens_to(IMAGES)
+def app_fetch(request: Request, name: str) -> HttpResponse:
+    try:
+        return redirect(app_sources.request_fetch(actor_of(request), name, request.POST.get("app", "")))
     except SpocError as error:
         messages.error(request, str(error), extra_tags="bad")
         return redirect("repository-detail", name)
@@ -105,7 +117,12 @@ def _repository(name: str) -> Repository:
 
 
 def _own() -> dict[str, object]:
-    return {"path": exported.directory(), "public_key": exported.public_key(), "images": exported.index().images}
+    return {"path": exported.directory(), "public_key": exported.public_key(), **_counts()}
+
+
+def _counts() -> dict[str, object]:
+    index = exported.index()
+    return {"images": index.images, "apps": index.apps}
 
 
 def _add(request: Request, form: RepositoryForm) -> Job | None:

@@ -58,6 +58,14 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.EXPORT_REMOVE: _("Removes a file from the host's own repository, and signs the index anew."),
     Operation.REPOSITORY_REFRESH: _("Fetches a repository's index, by a process without rights, and checks its signature."),
     Operation.IMAGE_FETCH: _("Fetches an image from a repository, checks it, and only then unpacks its layers."),
+    Operation.CATALOGUE_FETCH: _(
+        "Fetches an app from a repository, checks it, and only then puts its folder into the catalogue."
+    ),
+    Operation.CATALOGUE_REMOVE: _("Removes the folder of an app that was fetched and that is not installed."),
+    Operation.CATALOGUE_PUBLISH: _(
+        "Writes an app of the catalogue as one file into the host's own repository, and signs the index."
+    ),
+    Operation.CATALOGUE_WITHDRAW: _("Removes an app from the host's own repository, and signs the index anew."),
     Operation.APP_INSTALL: _(
         "Builds an app's images, makes its containers and volumes, starts them, runs its steps inside them."
     ),

@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from containers.models import Backup, Event, Grant, Installation, InstallationVersion, Job
 from containers.services import hosts
 from tests.api.conftest import Api
-from tests.support import rows
-from tests.support.apps import MANIFEST, installed, write
+from tests.support import exports, rows
+from tests.support.apps import MANIFEST, fetched, installed, write
 from tests.support.sessions import session_server
 
 __all__ = ["session_server"]
@@ -181,3 +181,23 @@ def test_who_may_only_some_sees_and_changes_only_these(api: Api) -> None:
     assert limited.post("/installations/blog/backup/").status_code == 404
     assert limited.post("/installations/shop-1/backup/").status_code == 202
     assert limited.post("/installations/", new(name="other")).status_code == 403
+
+
+def test_an_app_says_where_it_is_from_and_is_fetched_published_and_removed(api: Api) -> None:
+    newer = exports.app_entry(name="third", version="2.0", created="2026-02-01T00:00:00Z")
+    exports.row("team", apps=[newer.model_dump(mode="json")])
+    offered = {**newer.model_dump(mode="json"), "here": "new"}
+    with fetched(MANIFEST.replace('name = "note"', 'name = "other"', 1), name="other"):
+        assert api.get("/repositories/team/").json()["apps"] == [offered]
+        assert api.post("/repositories/team/fetch/", {"app": "third"}).status_code == 202
+        assert Job.objects.latest("id").operation == "catalogue-fetch"
+        assert api.post("/repositories/team/fetch/", {"app": "third", "image": "debian:12"}).status_code == 422
+        assert api.post("/repositories/team/fetch/", {}).status_code == 422
+        shown = api.get("/apps/other/").json()
+        assert (shown["source"]["repository"], shown["source"]["public_key"], shown["newer"]) == ("team", exports.PUBLIC, None)
+        assert api.delete("/apps/other/").status_code == 202
+        assert Job.objects.latest("id").operation == "catalogue-remove"
+    assert api.get("/apps/note/").json()["source"] is None
+    assert api.delete("/apps/note/").status_code == 409
+    assert api.post("/apps/note/publish/").status_code == 202
+    assert api.post("/apps/note/withdraw/").status_code == 404

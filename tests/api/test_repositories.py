@@ -32,7 +32,7 @@ def test_repositories_are_listed_and_shown(api: Api) -> None:
     exports.row("team", "debian:12")
     row = {**TEAM, "serial": 7, "checked_at": None}
     assert api.get("/repositories/").json() == {"count": 1, "next": None, "results": [row]}
-    assert api.get("/repositories/team/").json() == {**row, "images": [offer("new")]}
+    assert api.get("/repositories/team/").json() == {**row, "images": [offer("new")], "apps": []}
     rows.image("debian:12")
     assert api.get("/repositories/team/").json()["images"] == [offer("differs")]
 
@@ -46,6 +46,7 @@ def test_the_own_one_is_shown_under_its_name(api: Api, own: Path) -> None:
         "serial": 7,
         "checked_at": None,
         "images": [offer("here")],
+        "apps": [],
     }
 
 

@@ -25,6 +25,7 @@ ABSENT = (
     "image-",
     "recipe-",
     "app-",
+    "catalogue-",
     "installation-",
     "audit-",
     "account-",

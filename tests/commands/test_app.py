@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from containers.host import app_backups
 from containers.models import Host, Installation, InstallationVersion, Job, Layer
 from containers.services import installations
-from tests.support.apps import MANIFEST, installed, write
+from tests.support import exports
+from tests.support.apps import MANIFEST, fetched, installed, write
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +115,25 @@ def test_the_way_back_and_the_schedule() -> None:
     app("--no-wait", "forget", "blog")
     assert Job.objects.latest("pk").operation == "app-forget"
     assert "no more by itself" in app("schedule", "blog", "never")
+
+
+def test_apps_travel_by_command(catalog: Path) -> None:
+    app("--no-wait", "publish", "note")
+    assert last() == ("catalogue-publish", ["note"], {})
+    newer = exports.app_entry(name="wiki", version="2.0", created="2026-02-01T00:00:00Z")
+    exports.row("team", apps=[newer.model_dump(mode="json")])
+    app("--no-wait", "fetch", "team", "wiki")
+    assert last() == ("catalogue-fetch", ["wiki"], {"repository": "team"})
+    with fetched(MANIFEST.replace('name = "note"', 'name = "wiki"', 1), name="wiki"):
+        assert "wiki                 1.0        Note: Keeps a note, from team, which has 2.0" in app("list")
+        app("--no-wait", "remove", "wiki")
+    assert last() == ("catalogue-remove", ["wiki"], {})
+    with pytest.raises(CommandError, match="the repository has no app note"):
+        app("--no-wait", "withdraw", "note")
+    with pytest.raises(CommandError, match="note is one of this host's own apps"):
+        app("--no-wait", "remove", "note")
+
+
+def last() -> tuple[str, list[str], dict[str, str]]:
+    job = Job.objects.latest("id")
+    return job.operation, job.targets, job.inputs

@@ -61,6 +61,13 @@ def test_all_errors_come_at_once_with_file_line_and_key() -> None:
         ('version = "1.0"', 'version = "../1"', "version", "must start and end"),
         ('default = "hello"', "default = 3", "questions.0", "default: must be text"),
         ("manifest = 1", "manifest = 2", "manifest", "1"),
+        (
+            'env = { TEXT = "{{ text }}" }',
+            'limits = { memory = "64 GB" }',
+            "containers.web.limits.memory",
+            "must be a size such as",
+        ),
+        ('env = { TEXT = "{{ text }}" }', 'limits = { pids = "many" }', "containers.web.limits.pids", "must be a number, or a"),
     ],
 )
 def test_what_is_refused(old: str, new: str, field: str, message: str) -> None:
@@ -72,6 +79,14 @@ def test_what_is_refused(old: str, new: str, field: str, message: str) -> None:
     # The line has the key, or is the head of the part that it lies in.
     line = text.split("\n")[int(place.split()[0].removeprefix("app.toml:")) - 1]
     assert line.startswith(("[", field.rpartition(".")[2], field.split(".")[-2] if "." in field else "-"))
+
+
+def test_a_recipe_that_copies_what_is_not_there_is_said_with_its_line() -> None:
+    """Before this an author was told at the installation, when everything else was made."""
+    recipe = b"FROM base\nRUN true\nCOPY start missing /\n"
+    ((field, message),) = errors(MANIFEST, **{"web.recipe": recipe, "start": b"x"})
+    assert field == "web.recipe:3"
+    assert "missing" in message
 
 
 def test_circles_are_named() -> None:

@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from containers.domain import repository, signature
+from containers.domain import entries, repository, signature
 from containers.domain.definition import MAX_LAYERS
+from containers.domain.entries import Entry
 from containers.domain.image import ImageRef
-from containers.domain.repository import Entry, Index
+from containers.domain.repository import Index, Seen
 from containers.errors import InvalidRequest, NotFound, Untrusted
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -26,7 +27,7 @@ def row(name: str = "debian", version: str = "12", **changes: Any) -> dict[str, 
     return {
         "name": name,
         "version": version,
-        "file": repository.file_name(ImageRef(name, version), "a" * 64),
+        "file": entries.file_name(ImageRef(name, version), "a" * 64),
         "size": 1000,
         "sha256": "a" * 64,
         "layers": [{"digest": "b" * 64, "size": 5000}],
@@ -144,7 +145,7 @@ def test_no_index_is_read_that_says_anything_else(changes: dict[str, Any], seria
     assert json.loads(found.encode())["serial"] == serial
     assert "/" not in entry.file
     assert not entry.file.startswith(".")
-    assert entry.size <= repository.MAX_FILE_BYTES
+    assert entry.size <= entries.MAX_FILE_BYTES
 
 
 @given(st.binary(max_size=200))
@@ -177,11 +178,11 @@ def test_an_image_takes_the_place_of_its_own_older_file_only() -> None:
 
 def test_the_longest_names_make_a_file_name() -> None:
     ref = ImageRef("a" * 63, "1" * 63)
-    index(row(ref.name, ref.version, file=repository.file_name(ref, "a" * 64)))
+    index(row(ref.name, ref.version, file=entries.file_name(ref, "a" * 64)))
 
 
 def check(new: Index, *, serial: int | None, images: list[dict[str, Any]] | None = None) -> None:
-    repository.check_successor(new, serial=serial, images=images or [], now=NOW)
+    repository.check_successor(new, Seen(serial, images or []), NOW)
 
 
 def test_the_first_index_may_have_any_number() -> None:
@@ -200,9 +201,9 @@ def test_the_same_index_again_is_fine_and_another_of_its_number_is_not() -> None
 
 
 def test_an_index_from_the_future_is_refused() -> None:
-    check(index(created=repository.moment(NOW + timedelta(hours=23))), serial=None)
+    check(index(created=entries.moment(NOW + timedelta(hours=23))), serial=None)
     with pytest.raises(Untrusted, match="made in the future"):
-        check(index(created=repository.moment(NOW + timedelta(hours=25))), serial=None)
+        check(index(created=entries.moment(NOW + timedelta(hours=25))), serial=None)
 
 
 def test_a_verified_index_is_the_signed_one() -> None:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from containers.domain.entries import Entry
 from containers.domain.layout import Layout
-from containers.domain.repository import Entry, Index
+from containers.domain.repository import Index
 from containers.errors import Cancelled, Conflict, HostError, InvalidRequest, SpocError, Untrusted
 from containers.host import download as program
 from containers.host import downloads, files
@@ -76,7 +77,7 @@ def test_a_file_is_fetched_and_checked(source: Source, place: Layout, recorder: 
     assert path.stat().st_mode & 0o777 == 0o600
     assert "fetches 2.9 MiB of 2.9 MiB" in recorder.notes
     assert recorder.commands[0].program == "python3"
-    downloads.discard(place, downloads.entry_name(ENTRY))
+    downloads.discard(place, ENTRY.download)
     assert fetched(place) == []
 
 
@@ -134,7 +135,7 @@ def test_a_server_without_validators_that_exchanged_the_file_is_noticed(source: 
 
 
 def test_a_file_that_got_shorter_is_fetched_anew(source: Source, web: Web, place: Layout) -> None:
-    (place.downloads / f"{downloads.entry_name(ENTRY)}.part").write_bytes(b"x" * 500)
+    (place.downloads / f"{ENTRY.download}.part").write_bytes(b"x" * 500)
     (web.directory / FILE).write_bytes(b"short")
     with pytest.raises(Untrusted, match="shorter than announced: 5 of 3000000 bytes"):
         source.fetch(ENTRY)
@@ -167,7 +168,7 @@ def test_an_endless_answer_is_ended_at_the_announced_size(source: Source, web: W
     web.answers[FILE] = endless
     with pytest.raises(HostError, match="bigger than announced: more than 3000000 bytes followed"):
         source.fetch(ENTRY)
-    part = place.downloads / f"{downloads.entry_name(ENTRY)}.part"
+    part = place.downloads / f"{ENTRY.download}.part"
     assert part.stat().st_size <= ENTRY.size
 
 
@@ -231,7 +232,7 @@ def test_a_validator_that_is_none_is_not_kept(source: Source, web: Web, place: L
     web.answers[FILE] = send
     with pytest.raises(HostError, match="the connection ended after 3 of 3000000 bytes"):
         source.fetch(ENTRY)
-    assert (place.downloads / f"{downloads.entry_name(ENTRY)}.validator").read_bytes() == b""
+    assert (place.downloads / f"{ENTRY.download}.validator").read_bytes() == b""
 
 
 def test_a_redirection_is_followed(source: Source, web: Web) -> None:
@@ -250,7 +251,7 @@ def test_the_proxy_that_is_set_is_asked_but_for_what_it_is_not_for(place: Layout
     web.answers[FILE] = lambda handler: handler._serve(web.directory / FILE)
     elsewhere = "http://images.example.org"
     assert Source(place, Runner(), elsewhere, (), proxies={"http_proxy": web.url}).fetch(ENTRY).read_bytes() == CONTENT
-    downloads.discard(place, downloads.entry_name(ENTRY))
+    downloads.discard(place, ENTRY.download)
     nobody = {"http_proxy": "http://127.0.0.1:1"}
     with pytest.raises(HostError, match="refused"):
         Source(place, Runner(), web.url, (), proxies=nobody).fetch(ENTRY)
@@ -308,7 +309,7 @@ def speaker(port: int) -> int:
 def test_a_cancel_ends_it_and_what_is_here_stays(place: Layout, web: Web) -> None:
     web.cut, web.hold = 1_000_000, threading.Event()
     cancel = threading.Event()
-    part = place.downloads / f"{downloads.entry_name(ENTRY)}.part"
+    part = place.downloads / f"{ENTRY.download}.part"
 
     def cancel_when_begun() -> None:
         wait_until(lambda: part.exists() and part.stat().st_size, "a part of it is here")
@@ -327,8 +328,8 @@ def test_a_cancel_ends_it_and_what_is_here_stays(place: Layout, web: Web) -> Non
 def test_a_kill_in_the_middle_leaves_what_the_next_one_goes_on_with(source: Source, web: Web, place: Layout) -> None:
     web.cut, web.hold = 1_000_000, threading.Event()
     argv = ["/usr/bin/python3", "-I", "-S", program.__file__, f"{web.url}/{FILE}"]
-    argv += [downloads.entry_name(ENTRY), str(ENTRY.size)]
-    part = place.downloads / f"{downloads.entry_name(ENTRY)}.part"
+    argv += [ENTRY.download, str(ENTRY.size)]
+    part = place.downloads / f"{ENTRY.download}.part"
     with subprocess.Popen(argv, cwd=place.downloads) as running:
         wait_until(lambda: part.exists() and part.stat().st_size == 1_000_000, "a part of it is here")
         child = int(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text())
@@ -457,7 +458,7 @@ def test_no_redirection_leads_from_https_back_to_http(before: str, after: str, i
 
 
 def test_two_do_not_write_to_one_file(source: Source, web: Web, place: Layout) -> None:
-    part = place.downloads / f"{downloads.entry_name(ENTRY)}.part"
+    part = place.downloads / f"{ENTRY.download}.part"
     with part.open("wb") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         with pytest.raises(HostError, match="another process is fetching it"):

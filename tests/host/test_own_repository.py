@@ -16,10 +16,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from containers.domain import repository, signature
+from containers.domain import entries, repository, signature
+from containers.domain.entries import Entry
 from containers.domain.image import ImageRef
 from containers.domain.layout import Layout
-from containers.domain.repository import Entry, Index
+from containers.domain.repository import Index
 from containers.errors import HostError, NotFound
 from containers.host import files, keys
 from containers.host import repository as own
@@ -43,7 +44,7 @@ def key(place: Layout) -> Ed25519PrivateKey:
 
 
 def entry(version: str = "12", sha256: str = "a" * 64) -> Entry:
-    name = repository.file_name(ImageRef("debian", version), sha256)
+    name = entries.file_name(ImageRef("debian", version), sha256)
     return Index.of(data(row(version=version, sha256=sha256, file=name))).images[0]
 
 

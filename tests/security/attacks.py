@@ -25,12 +25,14 @@ from django.utils import timezone
 from rq.job import Job as StockJob
 from rq.serializers import DefaultSerializer, JSONSerializer
 
+from containers.catalog import folders
 from containers.choices import JobState, Via
 from containers.domain import checkpoint, layout, lxc_config
 from containers.domain.definition import Definition
 from containers.domain.layout import Layout
+from containers.domain.origin import Origin
 from containers.domain.spec import ContainerSpec
-from containers.errors import Forbidden, SpocError
+from containers.errors import Forbidden, SpocError, Untrusted
 from containers.host import imports
 from containers.host.locks import Locks
 from containers.jobs import gate, queue, reaper, runner
@@ -41,7 +43,7 @@ from containers.services import specs, stream, tickets
 from containers.services.audit_jobs import JobCheck
 from containers.services.audit_verify import TRIGGERS, Walk
 from containers.sessions import session
-from tests.support import rows
+from tests.support import exports, rows
 from tests.support.audit import compute_anew, tamper, write
 
 Off = Callable[[Any], None]
@@ -322,6 +324,45 @@ def layer_outside(world: World) -> bool:
     return False
 
 
+def app_outside(world: World) -> bool:
+    """An app of a repository that is called so that its folder lies elsewhere: root would write there, or remove it."""
+    with suppress(ValueError):
+        return not world.layout().fetched("../..", "etc").resolve().is_relative_to(world.path)
+    return False
+
+
+def app_of_another_publisher(world: World) -> bool:
+    """The row of a repository gets the forger's key: signed by it, another content would take the place of an app."""
+    about = {"repository": "team", "location": "/srv/team", "serial": 7, "sha256": "a" * 64}
+    moments = {"created": "2026-01-01T00:00:00Z", "fetched": "2026-01-01T00:00:00Z"}
+    here = Origin.model_validate({**about, **moments, "public_key": exports.PUBLIC})
+    try:
+        here.check_successor(exports.app_entry(), public_key="f" * 64, serial=8)
+    except Untrusted:
+        return False
+    return True
+
+
+def app_through_a_link(world: World) -> bool:
+    """A recipe that is a link to a file that root can read: an image would have it."""
+    folder = _place(world, "note")
+    (folder / "app.toml").write_text("manifest = 1")
+    (folder / "web.recipe").unlink(missing_ok=True)
+    (folder / "web.recipe").symlink_to(_secret(world))
+    try:
+        return b"root's alone" in folders.read(folder, trusted=False).values()
+    except SpocError:
+        return False
+
+
+def _any_publisher(world: World, patch: Any) -> None:
+    patch.setattr(Origin, "check_successor", lambda *args, **more: None)
+
+
+def _linked_recipes(world: World, patch: Any) -> None:
+    patch.setattr(folders, "_FILE", os.O_RDONLY)
+
+
 def _place(world: World, name: str) -> Path:
     place = world.path / name
     place.mkdir(exist_ok=True)
@@ -523,6 +564,9 @@ ATTACKS = (
     Attack("import-from-anywhere", import_from_anywhere, _all_paths),
     Attack("upload-with-another-name", upload_with_another_name, _any_upload),
     Attack("layer-outside", layer_outside, _any_name),
+    Attack("app-outside", app_outside, _any_name),
+    Attack("app-of-another-publisher", app_of_another_publisher, _any_publisher),
+    Attack("app-through-a-link", app_through_a_link, _linked_recipes),
     Attack("reused-ticket", reused_ticket, _never_used_up, "ticket.refuse"),
     Attack("stolen-ticket", stolen_ticket, _for_anything, "ticket.refuse"),
     Attack("ticket-from-the-database", ticket_from_the_database, _plain_tickets, "ticket.refuse"),

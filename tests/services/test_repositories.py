@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 
 from containers.choices import JobState
 from containers.domain.image import ImageRef
-from containers.domain.repository import RepositorySpec
+from containers.domain.repository import RepositorySpec, Seen
 from containers.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from containers.models import Event, Image, Job, Layer, Repository
 from containers.services import exported, hosts, jobs, repositories
@@ -60,18 +60,18 @@ def test_what_was_seen_of_a_publisher_outlives_its_repository() -> None:
     images = row.images
     repositories.remove(ROOT, row)
     again, _ = repositories.add(ROOT, SPEC.model_copy(update={"name": "other", "location": "https://elsewhere.example.org"}))
-    assert repositories.seen(again) == (7, images)
+    assert repositories.seen(again) == Seen(7, images, [])
     assert repositories.entries(again) == ()
     stranger, _ = repositories.add(ROOT, SPEC.model_copy(update={"name": "new", "public_key": "0" * 64}))
-    assert repositories.seen(stranger) == (None, [])
+    assert repositories.seen(stranger) == Seen(None, [], [])
     # One that was never looked into teaches nothing, an older one neither.
     repositories.remove(ROOT, again)
     Repository.objects.filter(pk=stranger.pk).update(public_key=exports.PUBLIC, serial=6)
     repositories.remove(ROOT, hosts.get_repository("new"))
     again, _ = repositories.add(ROOT, SPEC)
-    assert repositories.seen(again)[0] == 7
+    assert repositories.seen(again).serial == 7
     repositories.remove(ROOT, again, serial_too=True)
-    assert repositories.seen(repositories.add(ROOT, SPEC)[0]) == (None, [])
+    assert repositories.seen(repositories.add(ROOT, SPEC)[0]) == Seen(None, [], [])
 
 
 def test_what_it_offers_is_compared_with_what_is_here(django_assert_max_num_queries: Any) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from containers.catalog import apps
 from containers.choices import ContainerState, InstallationState
+from containers.domain import entries
 from containers.models import Installation
 from containers.services import hosts, installations
-from tests.support import rows
+from tests.support import exports, rows
 
 MANIFEST = """\
 manifest = 1
@@ -215,6 +220,26 @@ def write(catalog: Path, manifest: str = MANIFEST, *, name: str = "note", recipe
     for path, text in {"app.toml": manifest, "web.recipe": recipe, **files}.items():
         (folder / path).write_text(text)
     return folder
+
+
+@contextmanager
+def fetched(manifest: str = MANIFEST, *, name: str = "note", repository: str = "team", **about: Any) -> Iterator[Path]:
+    """An app as a job would have fetched it from a repository that `tests.support.exports` has signed; gone at the end."""
+    said = {
+        "repository": repository,
+        "location": "https://images.example.org/a",
+        "public_key": exports.PUBLIC,
+        "serial": 7,
+        "sha256": "a" * 64,
+        "created": entries.moment(exports.CREATED),
+        "fetched": entries.moment(exports.CREATED),
+        **about,
+    }
+    folder = write(apps.fetched() / repository, manifest, name=name, **{".origin.json": json.dumps(said)})
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder.parent)
 
 
 def installed(name: str = "blog", **more: Any) -> Installation:

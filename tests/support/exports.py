@@ -13,9 +13,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 
-from containers.domain import repository, signature
+from containers.domain import entries, signature
+from containers.domain.entries import AppEntry, Entry
 from containers.domain.image import ImageRef
-from containers.domain.repository import Entry, Index
+from containers.domain.repository import Index
 from containers.models import Repository
 from containers.services import hosts
 
@@ -31,17 +32,17 @@ def entry(image: str, content: bytes = b"content", **more: Any) -> Entry:
     data = {
         "name": ref.name,
         "version": ref.version,
-        "file": repository.file_name(ref, sha256),
+        "file": entries.file_name(ref, sha256),
         "size": len(content),
         "sha256": sha256,
         "layers": [{"digest": "b" * 64, "size": 5000}],
-        "created": repository.moment(CREATED),
+        "created": entries.moment(CREATED),
     }
     return Index.of({"serial": 1, "created": data["created"], "images": [data | more]}).images[0]
 
 
-def index(*entries: Entry, serial: int = 7) -> Index:
-    return Index(serial=serial, created=repository.moment(CREATED), images=entries)
+def index(*images: Entry, serial: int = 7) -> Index:
+    return Index(serial=serial, created=entries.moment(CREATED), images=images)
 
 
 def publish(directory: Path, made: Index, key: Ed25519PrivateKey = KEY) -> None:
@@ -57,10 +58,10 @@ def own(*images: str, content: bytes = b"content") -> Iterator[Path]:
     directory = settings.DATA_DIR / "repository"
     was_there = directory.is_dir()
     directory.mkdir(parents=True, exist_ok=True)
-    entries = [entry(image, content) for image in images]
-    for made in entries:
+    found = [entry(image, content) for image in images]
+    for made in found:
         (directory / made.file).write_bytes(content)
-    publish(directory, index(*entries))
+    publish(directory, index(*found))
     (directory / "key.pub").write_text(f"{PUBLIC}\n")
     try:
         yield directory
@@ -76,3 +77,16 @@ def row(name: str = "team", *images: str, location: str = "https://images.exampl
     made = index(*(entry(image) for image in images))
     values = {"public_key": PUBLIC, "serial": made.serial, "images": made.rows()} | more
     return Repository.objects.create(host=hosts.current(), name=name, location=location, **values)
+
+
+def app_entry(content: bytes = b"content", **more: Any) -> AppEntry:
+    """What an index says of the app "note" whose file has this content."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    about = {"name": "note", "version": "1.0", "title": "Note", "description": "Keeps a note", **more}
+    data = {
+        "file": entries.app_file_name(about["name"], about["version"], sha256),
+        "size": len(content),
+        "sha256": sha256,
+        "created": entries.moment(CREATED),
+    }
+    return AppEntry.model_validate(data | about)

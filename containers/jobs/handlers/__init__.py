@@ -7,6 +7,12 @@ from typing import Final
 from containers.domain.states import Operation
 from containers.jobs.handlers.app_backups import AppBackupHandler, AppRestoreHandler
 from containers.jobs.handlers.app_mending import AppMendHandler
+from containers.jobs.handlers.app_sources import (
+    CatalogueFetchHandler,
+    CataloguePublishHandler,
+    CatalogueRemoveHandler,
+    CatalogueWithdrawHandler,
+)
 from containers.jobs.handlers.app_updates import AppBackHandler, AppForgetHandler, AppUpdateHandler
 from containers.jobs.handlers.apps import AppInstallHandler, AppUninstallHandler
 from containers.jobs.handlers.base import Handler
@@ -58,6 +64,10 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.EXPORT_REMOVE: ExportRemoveHandler,
     Operation.REPOSITORY_REFRESH: RepositoryRefreshHandler,
     Operation.IMAGE_FETCH: ImageFetchHandler,
+    Operation.CATALOGUE_FETCH: CatalogueFetchHandler,
+    Operation.CATALOGUE_REMOVE: CatalogueRemoveHandler,
+    Operation.CATALOGUE_PUBLISH: CataloguePublishHandler,
+    Operation.CATALOGUE_WITHDRAW: CatalogueWithdrawHandler,
     Operation.DEMO: DemoHandler,
     Operation.APP_INSTALL: AppInstallHandler,
     Operation.APP_UPDATE: AppUpdateHandler,

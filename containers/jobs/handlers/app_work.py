@@ -98,7 +98,7 @@ class Work:
             if source.recipe:
                 self.parts.carry_out(partial(AppImageHandler, app=app, key=key), Operation.IMAGE_BUILD, [])
             elif source.repository and not Image.objects.filter(host=self.job.host, **vars_of(app, key)).exists():
-                given = {"repository": source.repository}
+                given = {"repository": app.repository_of(key)}
                 self.parts.run(ImageFetchHandler, Operation.IMAGE_FETCH, [str(app.manifest.image_ref(key))], given)
 
     def _base(self, name: str) -> None:

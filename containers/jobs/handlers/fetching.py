@@ -9,8 +9,9 @@ from pathlib import Path
 
 from containers.choices import LayerSource
 from containers.domain import signature
+from containers.domain.entries import Entry
 from containers.domain.plan import Action, PlanStep
-from containers.domain.repository import OWN, Entry
+from containers.domain.repository import OWN
 from containers.errors import Untrusted
 from containers.host import archives, downloads, imports, keys
 from containers.host.command import Runner
@@ -130,4 +131,4 @@ class ImageFetchHandler(ImageFileHandler):
         downloads.discard_old(self.layout)
 
     def _discard(self, entry: Entry) -> None:
-        downloads.discard(self.layout, downloads.entry_name(entry))
+        downloads.discard(self.layout, entry.download)

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from containers.domain import amounts, names, repository, signature
+from containers.domain import amounts, entries, names, repository, signature
+from containers.domain.entries import Entry
 from containers.domain.image import ImageRef
 from containers.domain.plan import Action, PlanStep
-from containers.domain.repository import OWN, Entry, Index, RepositorySpec
+from containers.domain.repository import OWN, Index, RepositorySpec
 from containers.domain.text import shown
 from containers.errors import InvalidRequest, NotFound
 from containers.host import archives, downloads, keys
@@ -71,7 +72,7 @@ class RepositoryRefreshHandler(RepositoryHandler):
         source = source_of(self, self.runner(recorder), self.spec.location)
         index = fetch_index(source, self.spec.public_key)
         check_successor(self.row, index)
-        recorder.note(f"number {index.serial}, signed {index.created}: {len(index.images)} images")
+        recorder.note(f"number {index.serial}, signed {index.created}: {len(index.images)} images, {len(index.apps)} apps")
         recorder.tell(messages.IndexRead(step=step.number, repository=self.spec.name, index=index))
 
     def keep(self, message: messages.Message) -> None:
@@ -113,12 +114,12 @@ class ImageExportHandler(RepositoryHandler):
         return Entry(
             name=ref.name,
             version=ref.version,
-            file=repository.file_name(ref, written.sha256),
+            file=entries.file_name(ref, written.sha256),
             size=written.size,
             sha256=written.sha256,
             layers=written.layers,
             defaults=self.content.defaults,
-            created=repository.moment(timezone.now()),
+            created=entries.moment(timezone.now()),
         )
 
 
@@ -180,7 +181,4 @@ def fetch_index(source: downloads.Source, key: str) -> Index:
 
 def check_successor(row: Repository, index: Index) -> None:
     """Refuse an index that is older than what was seen before. Raises Untrusted, InvalidRequest for a broken row."""
-    serial, images = repositories.seen(row)
-    if serial is not None and not isinstance(serial, int):
-        raise InvalidRequest.of("repository.serial", "must be a whole number")
-    repository.check_successor(index, serial=serial, images=images if isinstance(images, list) else [], now=timezone.now())
+    repository.check_successor(index, repositories.seen(row), timezone.now())

@@ -23,7 +23,7 @@ from containers.errors import InvalidRequest, SpocError
 from containers.host import app_backups
 from containers.management.following import FollowingCommand, root_actor
 from containers.models import Job
-from containers.services import app_requests, backup_schedules, installations
+from containers.services import app_requests, app_sources, backup_schedules, installations
 from containers.services.app_requests import Update
 
 MAX_ANSWERS = 1 << 20
@@ -31,8 +31,8 @@ MAX_ANSWERS = 1 << 20
 
 class Command(FollowingCommand):
     help = (
-        "Lists the apps that can be installed and what is installed, checks an author's folder, installs, updates, backs up,"
-        " restores and uninstalls. Waits for the job unless told otherwise, and fails where it failed."
+        "Lists the apps that can be installed and what is installed, checks an author's folder, publishes, fetches, installs,"
+        " updates, backs up, restores and uninstalls. Waits for the job unless told otherwise, and fails where it failed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,6 +41,15 @@ class Command(FollowingCommand):
         commands.add_parser("list", help="list the catalogue and what is installed")
         check = commands.add_parser("check", help="say everything that is wrong with an app's folder")
         check.add_argument("folder", metavar="FOLDER", type=Path)
+        for action, text in (
+            ("publish", "write an app of the catalogue into this host's own repository, for others to fetch"),
+            ("withdraw", "remove it from there"),
+            ("remove", "remove an app from the catalogue that was fetched and is not installed"),
+        ):
+            commands.add_parser(action, help=text).add_argument("app", metavar="NAME")
+        fetch = commands.add_parser("fetch", help="fetch an app from a repository into the catalogue")
+        fetch.add_argument("repository", metavar="REPOSITORY")
+        fetch.add_argument("app", metavar="NAME")
         install = commands.add_parser("install", help="install an app")
         install.add_argument("app", metavar="NAME")
         install.add_argument("--as", dest="instance", metavar="INSTANCE", required=True, help="what the installation is called")
@@ -88,12 +97,16 @@ class Command(FollowingCommand):
             # A backup is copied to where it was wanted: without waiting there would be nothing to copy.
             self.follow(job, no_wait=no_wait and action != "backup")
         if action == "backup":
-            self._fetch(job, options["file"])
+            self._copy(job, options["file"])
 
     def _list(self, **options: Any) -> None:
         found, broken = apps.listing()
+        newer = app_sources.newer(found)
         for app in found:
-            self.stdout.write(f"{app.name:<20} {app.manifest.version:<10} {app.manifest.title}: {app.manifest.description}")
+            about = app.manifest
+            source = f", from {app.origin.repository}" if app.origin else ""
+            source += f", which has {newer[app.name].version}" if app.name in newer else ""
+            self.stdout.write(f"{app.name:<20} {about.version:<10} {about.title}: {about.description}{source}")
         for entry in broken:
             self.stderr.write(f"{entry.folder}: {entry.error.brief}")
         for row in installations.rows():
@@ -102,6 +115,18 @@ class Command(FollowingCommand):
     def _check(self, folder: Path, **options: Any) -> None:
         app = apps.check(folder)
         self.stdout.write(f"{app.name} {app.manifest.version} is in order")
+
+    def _publish(self, app: str, **options: Any) -> Job:
+        return app_sources.request_publication(root_actor(), app)
+
+    def _withdraw(self, app: str, **options: Any) -> Job:
+        return app_sources.request_withdrawal(root_actor(), app)
+
+    def _remove(self, app: str, **options: Any) -> Job:
+        return app_sources.request_removal(root_actor(), app)
+
+    def _fetch(self, repository: str, app: str, **options: Any) -> Job:
+        return app_sources.request_fetch(root_actor(), repository, app)
 
     def _install(self, app: str, instance: str, answers: Path | None, answer: list[str], adopt: list[str], **options: Any) -> Job:
         given = _answers(answers, answer)
@@ -153,7 +178,7 @@ class Command(FollowingCommand):
         found = backup_schedules.find(row)
         self.stdout.write(f"next at {found.due_at:%Y-%m-%d %H:%M} UTC" if found and found.due_at else "no more by itself")
 
-    def _fetch(self, job: Job, file: Path) -> None:
+    def _copy(self, job: Job, file: Path) -> None:
         backup = app_requests.backup_of(job)
         source = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR).backups / backup.file_name
         with source.open("rb") as stream, open(file, "xb", opener=_private) as copy:

@@ -1,4 +1,4 @@
-"""Works with repositories of images: known ones listed, added, looked into, fetched from."""
+"""Works with repositories: known ones listed, added, looked into, fetched from."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from django.core.management.base import CommandError
 from containers.domain.image import ImageRef
 from containers.domain.repository import OWN, RepositorySpec
 from containers.management.following import FollowingCommand, root_actor
-from containers.services import exported, hosts, repositories
+from containers.services import app_sources, exported, hosts, repositories
 
 
 class Command(FollowingCommand):
-    help = 'Lists, adds, refreshes and removes repositories of images, and fetches from them. "own" is this host\'s.'
+    help = 'Lists, adds, refreshes and removes repositories, and fetches images from them. "own" is this host\'s.'
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -24,7 +24,7 @@ class Command(FollowingCommand):
         add.add_argument("name")
         add.add_argument("location", help="an http or https address, or an absolute path")
         add.add_argument("public_key", help="64 hexadecimal digits")
-        for action, text in (("show", "list its images"), ("refresh", "look into it")):
+        for action, text in (("show", "list its images and apps"), ("refresh", "look into it")):
             actions.add_parser(action, help=text).add_argument("name")
         remove = actions.add_parser("remove", help="forget it; an index that is older than the newest seen is still refused")
         remove.add_argument("name")
@@ -82,7 +82,14 @@ class Command(FollowingCommand):
         self.stdout.write(key)
 
     def show(self, name: str) -> None:
-        """Print one line for each image: reference, what of it is here, size of the file."""
+        """Print one line for each image and app: reference, what of it is here, size of the file."""
         images = exported.index().images if name == OWN else repositories.entries(hosts.get_repository(name))
         for item in repositories.compared(images, own=name == OWN):
             self.stdout.write(f"{item.entry.ref}\t{item.offer}\t{item.entry.size}")
+        for app in app_sources.published() if name == OWN else self.apps(name):
+            self.stdout.write(f"app {app.entry.name} {app.entry.version}\t{app.offer}\t{app.entry.size}")
+
+    def apps(self, name: str) -> list[app_sources.OfferedApp]:
+        """Return the apps of a repository."""
+        row = hosts.get_repository(name)
+        return app_sources.compared(row, repositories.app_entries(row))

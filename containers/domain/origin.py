@@ -1,0 +1,68 @@
+"""Where an app of the catalogue was fetched from: root's own record beside the app's files, believed before any row. Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field
+
+from containers.domain import repository, signature
+from containers.domain.entries import AppEntry, Digest, Moment
+from containers.domain.json_text import load_json
+from containers.domain.values import Value
+from containers.errors import InvalidRequest, Malformed, Untrusted
+
+# Hidden: no app's folder has it among its files.
+FILE_NAME: Final = ".origin.json"
+MAX_BYTES: Final = 4 << 10
+
+_REMOVE: Final = "If that is right, remove the app from the catalogue, and fetch it again."
+
+
+class Origin(Value):
+    """A repository by its name here, place and key; which index it was, what that said of the app, and when it was fetched."""
+
+    repository: repository.RepositoryName
+    location: Annotated[str, AfterValidator(repository.location)]
+    public_key: Annotated[str, AfterValidator(signature.public_key)]
+    serial: Annotated[int, Field(ge=1, le=repository.MAX_SERIAL)]
+    sha256: Digest
+    created: Moment
+    fetched: Moment
+
+    @property
+    def fetched_at(self) -> datetime:
+        """Return when it was fetched."""
+        return datetime.fromisoformat(self.fetched)
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read one. Raises InvalidRequest."""
+        try:
+            data = load_json(raw)
+        except Malformed as error:
+            raise InvalidRequest.of(FILE_NAME, str(error)) from error
+        return cls.validate_as(data, field=FILE_NAME)
+
+    def encode(self) -> bytes:
+        """Return the file's content."""
+        return (json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n").encode()
+
+    def check_successor(self, entry: AppEntry, *, public_key: str, serial: int) -> None:
+        """Check that `entry`, of an index of that key and number, can take the place of what is here. Raises Untrusted.
+
+        The same that is asked of a whole index, and of root's own record: a row can be forgotten, or written by others.
+        """
+        if public_key != self.public_key:
+            raise Untrusted(f"{entry.name} is here, signed with another key, {self.public_key}", resolution=_REMOVE)
+        if serial < self.serial:
+            raise Untrusted(
+                f"{entry.name} is here from a newer index: its number is {self.serial}, this one's {serial}", resolution=_REMOVE
+            )
+        if entry.created < self.created:
+            raise Untrusted(
+                f"{entry.name} {entry.version} is older than what is here: made at {entry.created}, and that at {self.created}",
+                resolution=_REMOVE,
+            )

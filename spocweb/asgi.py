@@ -10,12 +10,13 @@ import sys
 from importlib import import_module
 from typing import Any, Final, cast
 
+import django
 from a2wsgi import WSGIMiddleware
 from a2wsgi.asgi_typing import Receive, Scope, Send
 from django.conf import settings
 from django.core import signals
-from django.core.asgi import get_asgi_application
-from django.core.wsgi import get_wsgi_application
+
+from spocweb.requests import AsgiHandler, WsgiHandler
 
 from spocweb import proxies
 
@@ -30,8 +31,9 @@ THREADS: Final = 8
 EVENTS: Final = "/api/v1/events/"
 
 # Django and a2wsgi have different types for the same two interfaces.
-_events: Any = get_asgi_application()
-_wsgi: Any = get_wsgi_application()
+django.setup(set_prefix=False)
+_events: Any = AsgiHandler()
+_wsgi: Any = WsgiHandler()
 _pages = WSGIMiddleware(_wsgi, workers=THREADS)
 
 # Loaded when Django is set up: what it imports has models.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
+
+from spocweb.requests import WsgiHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spocweb.settings")
 
-application = get_wsgi_application()
+django.setup(set_prefix=False)
+application = WsgiHandler()

@@ -159,6 +159,23 @@ def host_name(name: str, default: str) -> str:
     return value
 
 
+def for_root(file: Path) -> str:
+    """Return what a file says to root's processes; nothing where it is not there, or to others. It is to be root's alone."""
+    if os.geteuid() != 0:
+        return ""
+    try:
+        with file.open() as stream:
+            status = os.fstat(stream.fileno())
+            content = stream.read().strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{file} cannot be read: {error}") from error
+    if status.st_uid != 0 or status.st_mode & 0o077:
+        raise ImproperlyConfigured(f"{file} can be read by others than root: chown root: {file} && chmod 600 {file}")
+    return content
+
+
 def secret(file: Path, make: Callable[[], str]) -> str:
     """Read a secret; root makes it when it is not there yet, nobody else does."""
     try:

@@ -127,11 +127,13 @@ TEMPLATES = [
 
 # Data
 
-DATABASES = {
-    "default": dj_database_url.parse(
-        env.text("SPOCWEB_DATABASE_URL", f"sqlite:///{DATA_DIR}/db/spocweb.sqlite3"), conn_health_checks=True
-    )
-}
+DATABASE_URL = env.text("SPOCWEB_DATABASE_URL", f"sqlite:///{DATA_DIR}/db/spocweb.sqlite3")
+# Root's processes connect as a role of their own where this file, root's alone, names one; the web process never sees it.
+ROOT_DATABASE_URL = env.for_root(env.path("SPOCWEB_ROOT_DATABASE_URL_FILE", f"{DATA_DIR}/keys/database.url"))
+DATABASES = {"default": dj_database_url.parse(ROOT_DATABASE_URL or DATABASE_URL, conn_health_checks=True)}
+WEB_DATABASE_ROLE = dj_database_url.parse(DATABASE_URL).get("USER", "")
+# The role that the tables belong to; root's may become it, to change their form.
+DATABASE_OWNER = env.text("SPOCWEB_DATABASE_OWNER", "")
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         # A transaction that may write takes the write lock at its start: two that read first and write later

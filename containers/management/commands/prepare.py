@@ -13,6 +13,7 @@ from containers.domain.layout import Layout
 from containers.errors import HostError
 from containers.host import directories, idmap, stack, system
 from containers.host.command import Runner
+from containers.management.owning import as_owner
 from containers.services import bootstrap
 
 WELCOME = """
@@ -55,7 +56,7 @@ class Command(BaseCommand):
         if sqlite_file():
             # Kept in the file: asking for it at every connection would cost each job a millisecond.
             connection.cursor().execute("PRAGMA journal_mode=WAL")
-        call_command("migrate", interactive=False, verbosity=0)
+        self.migrate()
         found = system.look(Runner())
         bootstrap.register_host(
             system=found.name, lxc_version=found.lxc_version, cgroup2=found.has_cgroup2, apparmor=found.has_apparmor
@@ -66,6 +67,13 @@ class Command(BaseCommand):
         connections.close_all()
         # The last connection, root's, has removed what the web process must not make.
         self.ensure_database()
+
+    def migrate(self) -> None:
+        """Bring the tables to the form that the code expects; where they have an owner, each side gets what it may."""
+        with as_owner():
+            call_command("migrate", interactive=False, verbosity=0)
+        if settings.DATABASE_OWNER:
+            call_command("grants", apply=True)
 
     def ensure_database(self) -> None:
         if database := sqlite_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
@@ -78,7 +79,7 @@ def written() -> Iterator[set[str]]:
 
     def note(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
         if sql.lstrip().upper().startswith(WRITING):
-            tables.add(next(word.strip('"') for word in sql.split() if word.startswith('"')))
+            tables.update(re.findall(r'^\s*(?:INSERT INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+"?(\w+)', sql, re.IGNORECASE))
         return execute(sql, *rest)
 
     with connection.execute_wrapper(note):

@@ -16,9 +16,8 @@ from a2wsgi.asgi_typing import Receive, Scope, Send
 from django.conf import settings
 from django.core import signals
 
-from spocweb.requests import AsgiHandler, WsgiHandler
-
 from spocweb import proxies
+from spocweb.requests import AsgiHandler, WsgiHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spocweb.settings")
 

@@ -212,6 +212,7 @@ class EventKind(TextChoices):
     TOKEN_CREATE = "token.create", _("Token made")  # noqa: S105
     TOKEN_REVOKE = "token.revoke", _("Token taken back")  # noqa: S105
     SETTING_CHANGE = "setting.change", _("Setting changed")
+    SECRET_SHOW = "secret.show", _("Secret answers of an app shown")  # noqa: S105
 
     VAULT_ROTATE = "vault.rotate", _("Secrets sealed with a new key")
 

@@ -291,6 +291,7 @@ app_urls: Final = [
     path("installations/<container:name>/back/", upkeep.back, name="installation-back"),
     path("installations/<container:name>/forget/", upkeep.forget, name="installation-forget"),
     path("installations/<container:name>/backup/", upkeep.backup, name="installation-backup"),
+    path("installations/<container:name>/secrets/", upkeep.secrets, name="installation-secrets"),
     path("installations/<container:name>/schedule/", upkeep.schedule, name="installation-schedule"),
     path("installations/<container:name>/uninstall/", upkeep.uninstall, name="installation-uninstall"),
     path("restore/", upkeep.restore, name="backup-restore"),

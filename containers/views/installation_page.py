@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -104,6 +105,16 @@ class InstallationPage:
         known = [_answered(question, plain) for question in questions if question.is_secret or question.name in plain]
         gone = sorted(set(plain) - {question.name for question in questions})
         return known + [Answered(name, as_text(plain[name]), is_secret=False) for name in gone]
+
+    @property
+    def has_secrets(self) -> bool:
+        return bool(self.row.secrets)
+
+    def named(self, values: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return answers beside what was asked, {question: answer}, in the order of the questions."""
+        labels = {question.name: question.label for question in self.app.manifest.questions} if self.app else {}
+        known = [name for name in labels if name in values]
+        return [(labels.get(name, name), values[name]) for name in [*known, *sorted(set(values) - set(known))]]
 
     @cached_property
     def jobs(self) -> list[Job]:

@@ -12,8 +12,9 @@ from containers.choices import JobState, Operation
 from containers.domain.image import ImageRef
 from containers.domain.repository import OWN
 from containers.errors import SpocError
-from containers.models import Image, Job, Layer
-from containers.services import hosts
+from containers.models import Image, Installation, Job, Layer
+from containers.services import hosts, installations
+from containers.services.app_requests import APP_OPERATIONS
 
 _LAYERS: Final = (Operation.LAYER_IMPORT, Operation.LAYER_BOOTSTRAP)
 _IMAGES: Final = (Operation.IMAGE_BUILD, Operation.IMAGE_IMPORT, Operation.IMAGE_PULL, Operation.IMAGE_FETCH)
@@ -21,7 +22,7 @@ _IMAGES: Final = (Operation.IMAGE_BUILD, Operation.IMAGE_IMPORT, Operation.IMAGE
 
 @dataclass(frozen=True)
 class Made:
-    """What is there since: "layer", "image" or "app", or where it went: "repository"."""
+    """What is there since: "layer", "image", "app" or "installation", or where it went: "repository"."""
 
     kind: str
     name: str
@@ -29,8 +30,13 @@ class Made:
 
 
 def of(job: Job) -> Made | None:
-    """Return what a job that succeeded has made, if it is there still; one query for those that make something."""
+    """Return what a job that succeeded has made, if it is there still; one query for those that make something.
+
+    Of an app also while the job goes on, and when it failed: there is more to see on the app's own page.
+    """
     targets = [str(target) for target in job.targets]
+    if job.operation in APP_OPERATIONS and len(targets) == 1:
+        return _installation(targets[0])
     if job.state != JobState.SUCCEEDED or len(targets) != 1:
         return None
     if job.operation == Operation.CATALOGUE_FETCH:
@@ -44,6 +50,11 @@ def of(job: Job) -> Made | None:
     if job.operation in _LAYERS:
         return _layer(targets[0])
     return _image(targets[0]) if job.operation in _IMAGES else None
+
+
+def _installation(name: str) -> Made | None:
+    row: Installation | None = installations.rows().filter(name=name).first()
+    return Made("installation", name, reverse("installation-detail", args=[name])) if row else None
 
 
 def _layer(name: str) -> Made | None:

@@ -15,11 +15,11 @@ from django_htmx.http import HttpResponseClientRedirect
 from containers.catalog import apps
 from containers.catalog.apps import App
 from containers.domain.questions import Question, QuestionType
-from containers.errors import SpocError
+from containers.errors import HostError, SpocError
 from containers.forms.update import UpdateForm
 from containers.forms.upkeep import BackupForm, RestoreForm, ScheduleForm, UninstallForm
 from containers.models import Backup, Installation, Job
-from containers.services import access, app_requests, backup_schedules, installations, ways_back
+from containers.services import access, app_requests, app_secrets, backup_schedules, installations, ways_back
 from containers.services.entry import INSTALL
 from containers.views import differences, installation_page
 from containers.views.access import Request, actor_of, opens_to
@@ -95,6 +95,21 @@ def backup(request: Request, name: str) -> HttpResponse:
         if job:
             return _queued(request, job)
     return _dialog(request, row, "backup", {"form": form, "error": error})
+
+
+@require_http_methods(["GET", "POST"])
+@opens_to(INSTALL)
+def secrets(request: Request, name: str) -> HttpResponse:
+    """What was answered in secret, or made up: shown to who asks for it, and never by a link alone."""
+    row = _get(request, name)
+    require_recent(request)
+    error, shown = None, None
+    if request.method == "POST":
+        try:
+            shown = installation_page.InstallationPage(row, "", request.user).named(app_secrets.show(actor_of(request), row))
+        except HostError as raised:
+            error = raised
+    return _dialog(request, row, "secrets", {"shown": shown, "error": error})
 
 
 @require_POST

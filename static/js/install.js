@@ -41,7 +41,7 @@
     event.preventDefault();
     const input = button.parentElement.querySelector("input");
     input.value = button.dataset.put ?? password();
-    // To be noted down: it is shown nowhere afterwards.
+    // To be read: it is a person who will type it.
     if (button.hasAttribute("data-generate")) input.type = "text";
     else button.hidden = true;
     input.focus();

@@ -9,20 +9,30 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 from tests.browser.support import chromium
 from tests.support import lxc
+from tests.support.netns import NetworkNamespace
 from tests.support.stack import Stack
 
 RESULTS = Path(os.environ.get("SPOCWEB_TEST_RESULTS", "/var/tmp/spocweb-test-results"))
+# What is expected is waited for as long as a page is: five seconds are few where everything runs at once.
+expect.set_options(timeout=30_000)
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[NetworkNamespace]:
+    """Where the browser is: nothing can be reached from there but what is relayed."""
+    with NetworkNamespace() as network:
+        yield network
 
 
 # Not for the session: as long as Playwright's own event loop runs in this process, no other test can run one.
 @pytest.fixture(scope="module")
-def browser(running_stack: Stack) -> Iterator[Browser]:
-    with chromium(running_stack.port) as browser:
+def browser(running_stack: Stack, network: NetworkNamespace) -> Iterator[Browser]:
+    with chromium(running_stack.port, network) as browser:
         yield browser
 
 
@@ -54,7 +64,9 @@ class Session:
     def __init__(self, browser: Browser, stack: Stack, **options: Any) -> None:
         self.stack = stack
         self.errors: list[str] = []
-        self.context: BrowserContext = browser.new_context(base_url=stack.url, **{"viewport": DESKTOP, **options})
+        # What turns on a page is drawn by the processor here, sixty times a second, while jobs want it.
+        defaults: dict[str, Any] = {"viewport": DESKTOP, "reduced_motion": "reduce"}
+        self.context: BrowserContext = browser.new_context(base_url=stack.url, **{**defaults, **options})
         self.context.set_default_timeout(15_000)
 
     def page(self) -> Page:

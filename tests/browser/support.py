@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,9 +28,13 @@ ENDLESS: Final = "/api/v1/events/"
 
 
 @contextmanager
-def chromium(port: int) -> Iterator[Browser]:
-    """Debian's Chromium in a network of its own, which reaches that port of this machine and nothing else."""
-    with NetworkNamespace() as network, sync_playwright() as playwright, tempfile.TemporaryDirectory() as directory:
+def chromium(port: int, there: NetworkNamespace | None = None) -> Iterator[Browser]:
+    """Debian's Chromium in a network of its own, which reaches that port of this machine, and what else is relayed to it."""
+    with (
+        nullcontext(there) if there else NetworkNamespace() as network,
+        sync_playwright() as playwright,
+        tempfile.TemporaryDirectory() as directory,
+    ):
         network.relay(port)
         program = network.wrapper("/usr/bin/chromium", Path(directory))
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)

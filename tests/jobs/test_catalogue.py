@@ -9,6 +9,7 @@ import base64
 import os
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -22,6 +23,7 @@ from containers.models import Layer
 from containers.services import app_requests, installations
 from tests.jobs.conftest import SYSTEM, Panel
 from tests.support import lxc
+from tests.support.apps import RECIPE, write
 from tests.support.debian import base_archive
 
 pytestmark = pytest.mark.lxc
@@ -82,5 +84,19 @@ def test_radicale_is_installed_used_restarted_and_removed(panel: Panel, layout: 
 
     row = installations.get("cal")
     gone = panel.run(app_requests.request_uninstall(SYSTEM, row, ["cal-data"]))
+    assert gone.state == JobState.SUCCEEDED, f"{gone.reason}\n{gone.error}"
+    assert lxc.leftovers(layout) == []
+
+
+def test_an_app_on_the_hosts_own_busybox_needs_no_base_before(
+    panel: Panel, layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "CATALOG_DIRS", [tmp_path])
+    write(tmp_path, recipe=RECIPE.replace("FROM base", "FROM busybox"))
+    port = installations.free_port()
+    job = panel.run(app_requests.request_install(SYSTEM, apps.find("note"), "note", {"port": port}))
+    assert job.state == JobState.SUCCEEDED, f"{job.reason}\n{job.error}"
+    assert Layer.objects.get(name="busybox").is_available
+    gone = panel.run(app_requests.request_uninstall(SYSTEM, installations.get("note"), ["note-data"]))
     assert gone.state == JobState.SUCCEEDED, f"{gone.reason}\n{gone.error}"
     assert lxc.leftovers(layout) == []

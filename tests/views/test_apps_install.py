@@ -197,7 +197,7 @@ def test_buttons_beside_fields_work_without_script(client: Client) -> None:
     made = ask(client, "generate:password", answers__password="")
     shown = field(made, "password").one("input", name="answers.password")
     assert (shown["type"], len(shown["value"])) == ("text", 24)
-    assert "shown this once" in field(made, "password").text
+    assert "look it up later" in field(made, "password").text
     free = ask(client, "free:port", answers__port="1")
     assert values_of(free)["answers.port"] == "8080"
     typed = values_of(ask(client, "check"))

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from containers.choices import InstallationState, MountKind
-from containers.models import Backup, Installation, InstallationVersion, Job
+from containers.choices import EventKind, InstallationState, MountKind
+from containers.errors import HostError
+from containers.models import Backup, Event, Installation, InstallationVersion, Job
 from containers.services import backup_schedules, hosts, installations
 from tests.support import rows
 from tests.support.apps import MANIFEST, installed, write
@@ -59,11 +60,38 @@ def test_the_page_offers_what_can_be_done_and_nothing_while_something_is(client:
         found = {link["href"] for link in main(client.get("/installations/blog/")).all("a", href=True)}
         return {address.removeprefix("/installations/blog/") for address in found if re.match("/installations/blog/.", address)}
 
-    assert addresses() == {"update/", "backup/", "uninstall/"}
+    assert addresses() == {"update/", "backup/", "uninstall/", "secrets/"}
     InstallationVersion.objects.create(installation=row, version="0.9")
-    assert addresses() == {"update/", "back/", "backup/", "forget/", "uninstall/"}
+    assert addresses() == {"update/", "back/", "backup/", "forget/", "uninstall/", "secrets/"}
     Installation.objects.update(state=InstallationState.UPDATING)
-    assert addresses() == set()
+    assert addresses() == {"secrets/"}
+
+
+def test_secrets_are_shown_to_who_asks_and_each_time_is_on_record(client: Client, row: Installation) -> None:
+    page = client.get("/installations/blog/")
+    assert "hush-hush" not in page.content.decode()
+    asked = main(client.get("/installations/blog/secrets/"))
+    assert "hush-hush" not in asked.text
+    assert not Event.objects.filter(kind=EventKind.SECRET_SHOW).exists()
+    shown = client.post("/installations/blog/secrets/")
+    assert shown["Cache-Control"] == "no-store"
+    facts = main(shown).one("dl")
+    assert (facts.one("dt").text, facts.one("dd").text) == ("Password", "hush-hush")
+    event = Event.objects.get(kind=EventKind.SECRET_SHOW)
+    assert (event.subject, event.data) == ("blog", {"questions": ["password"]})
+
+
+def test_secrets_that_no_key_opens_are_said_to_be_so(client: Client, row: Installation) -> None:
+    Installation.objects.update(secrets="nothing that was sealed")
+    refused = client.post("/installations/blog/secrets/")
+    assert refused.status_code == HostError.status
+    assert main(refused).one("div", role="alert")
+
+
+def test_who_may_only_look_is_shown_no_secrets(viewer_client: Client, row: Installation) -> None:
+    assert not [link for link in main(viewer_client.get("/installations/blog/")).all("a", href=True) if "secrets" in link["href"]]
+    assert viewer_client.post("/installations/blog/secrets/").status_code == 403
+    assert not Event.objects.filter(kind=EventKind.SECRET_SHOW).exists()
 
 
 def test_an_update_shows_versions_changes_and_new_questions(client: Client, catalog: Path, row: Installation) -> None:

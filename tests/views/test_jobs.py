@@ -510,6 +510,20 @@ def test_what_a_job_has_made_is_one_click_away(
     assert links() == []
 
 
+def test_a_job_leads_to_its_app_whatever_becomes_of_it(client: Client) -> None:
+    rows.installation("site")
+    job = Job.objects.create(host=rows.host(), operation="app-update", targets=["site"], state=JobState.FAILED)
+
+    def links() -> list[str]:
+        return [link.text for link in get(client, f"/jobs/{job.pk}/").one(id="job-head").all("a", href="/installations/site/")]
+
+    assert links() == ["site"]
+    Job.objects.update(state=JobState.SUCCEEDED)
+    assert links() == ["Open site", "site"]
+    Job.objects.update(targets=["gone"])
+    assert links() == []
+
+
 def test_steps_of_one_container_are_told_apart_and_names_keep_their_letters(client: Client, operator: User) -> None:
     rows.container("web")
     job = request(operator, Operation.START, "web", started_at=START, ended_at=START)

@@ -94,4 +94,4 @@ def test_a_missing_base_is_said(app: App) -> None:
 
 def test_what_comes_with_spocweb_makes_its_base_itself(host: Host) -> None:
     found = installations.preview(apps.find("static-site"), "site", {})
-    assert [step.reason for step in found.plan.steps[:2]] == ["base system busybox", "image app-static-site-web:1.0"]
+    assert [step.reason for step in found.plan.steps[:2]] == ["base system debian-13", "image app-static-site-web:1.26.1"]

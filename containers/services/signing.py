@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Iterable
 from typing import Final
 
+from django.db.models import Count, Q
 from django.utils import timezone
 
 from containers.choices import EventKind
@@ -25,22 +26,23 @@ MOST_FROM_ADDRESS: Final = 30
 MOST_FOR_ACCOUNT: Final = 100
 # Wrong codes for one account from anywhere: who gets so far knows the password, and a code has six digits.
 MOST_CODES: Final = 10
-_LOOKED_AT: Final = 300
 _MAX_NAME: Final = 100
 _FAILURES: Final = (EventKind.SIGN_IN_FAIL, EventKind.SIGN_IN_CONFIRM_FAIL)
 
 
 def check_pace(actor: Actor, name: str, *, factor: bool = False) -> None:
     """Raise Conflict where too many wrong answers came lately; asked before a password or a code is looked at. One query."""
-    subject = _subject(name)
-    failures = Event.objects.filter(kind__in=_FAILURES, at__gt=timezone.now() - WITHIN).order_by("-id")
-    found = list(failures.values_list("subject", "remote_address", "data")[:_LOOKED_AT])
-    from_address = sum(address == actor.remote_address for _, address, _data in found)
-    for_account = sum(tried == subject for tried, _, _data in found)
-    for_both = sum((tried, address) == (subject, actor.remote_address) for tried, address, _data in found)
-    codes = sum(tried == subject and "factor" in data for tried, _, data in found) if factor else 0
-    limits = ((for_both, MOST_FOR_BOTH), (from_address, MOST_FROM_ADDRESS), (for_account, MOST_FOR_ACCOUNT), (codes, MOST_CODES))
-    if any(count >= most for count, most in limits):
+    here, account = Q(remote_address=actor.remote_address), Q(subject=_subject(name))
+    failures = Event.objects.filter(here | account, kind__in=_FAILURES, at__gt=timezone.now() - WITHIN)
+    limits = {
+        "both": (here & account, MOST_FOR_BOTH),
+        "address": (here, MOST_FROM_ADDRESS),
+        "account": (account, MOST_FOR_ACCOUNT),
+    }
+    if factor:
+        limits["codes"] = (account & Q(data__has_key="factor"), MOST_CODES)
+    found = failures.aggregate(**{name: Count("id", filter=which) for name, (which, _) in limits.items()})
+    if any(found[name] >= most for name, (_, most) in limits.items()):
         raise Conflict("Too many wrong answers", resolution="Try again in a few minutes.")
 
 

@@ -54,6 +54,14 @@ def test_however_many_bad_sign_ins_leave_few_events() -> None:
     assert attempt("10.0.0.2", "anna")
 
 
+@pytest.mark.django_db
+def test_many_addresses_together_do_not_get_past_the_limits() -> None:
+    """Each stays below its own limit, and each account below what one glance at the newest events would tell."""
+    names = [f"name-{number}" for number in range(4)]
+    tried = [(f"10.0.0.{number % 20}", names[number // 20 % 4]) for number in range(1_000)]
+    assert sum(attempt(address, name) for address, name in tried) == len(names) * signing.MOST_FOR_ACCOUNT
+
+
 @pytest.fixture
 def app(settings: Any, tmp_path: Path) -> Iterator[WsgiHandler]:
     """The panel without the part that closes connections: the test's transaction lives in one."""

@@ -10,3 +10,6 @@ urlpatterns = [
     path("api/v1/", api.urls),
     path("", include("containers.urls")),
 ]
+
+handler400 = "containers.views.errors.bad_request"
+handler404 = "containers.views.errors.not_found"

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection
+from django.middleware.csrf import CSRF_SECRET_LENGTH
+from django.test import Client
 
 from containers.choices import Via
 from containers.errors import Conflict, SpocError
@@ -92,10 +95,21 @@ def bearer(admin: User) -> dict[str, str]:
     return {"HTTP_AUTHORIZATION": f"Bearer {tokens.create_token(admin)}"}
 
 
+def session(admin: User) -> dict[str, str]:
+    client, secret = Client(), "a" * CSRF_SECRET_LENGTH
+    client.force_login(admin)
+    key = client.cookies[settings.SESSION_COOKIE_NAME].value
+    cookies = f"{settings.SESSION_COOKIE_NAME}={key}; {settings.CSRF_COOKIE_NAME}={secret}"
+    return {"HTTP_COOKIE": cookies, "HTTP_X_CSRFTOKEN": secret}
+
+
 @pytest.mark.django_db
-def test_no_hostile_request_is_an_error_of_ours(app: WsgiHandler, caplog: pytest.LogCaptureFixture, redis_server: object) -> None:
+@pytest.mark.parametrize("let_in", [bearer, session])
+def test_no_hostile_request_is_an_error_of_ours(
+    let_in: Callable[[User], dict[str, str]], app: WsgiHandler, caplog: pytest.LogCaptureFixture, redis_server: object
+) -> None:
     rows.container("web")
-    known = bearer(rows.user("admin", is_superuser=True))
+    known = let_in(rows.user("admin", is_superuser=True))
     caplog.set_level(logging.INFO)
     broken = []
     for number in range(MANY):

@@ -139,7 +139,7 @@ def test_the_viewer_changes_nothing(viewer_client: Client) -> None:
 @pytest.mark.parametrize("path", ["/images/", "/images/i0/1/"])
 def test_more_images_need_no_more_queries(client: Client, django_assert_max_num_queries: Any, path: str) -> None:
     rows.image("i0:1", layers=("base", "l0"))
-    with django_assert_max_num_queries(15) as few:
+    with django_assert_max_num_queries(16) as few:
         page(client, path)
     for number in range(1, 6):
         rows.image(f"i{number}:1", layers=("base", f"l{number}"))

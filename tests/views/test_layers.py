@@ -148,7 +148,7 @@ def test_the_viewer_sees_no_form(viewer_client: Client) -> None:
 def test_more_layers_need_no_more_queries(client: Client, django_assert_max_num_queries: Any) -> None:
     rows.container("web")
     rows.image()
-    with django_assert_max_num_queries(11) as few:
+    with django_assert_max_num_queries(12) as few:
         page(client)
     for number in range(5):
         rows.layer(f"layer-{number}")

@@ -18,6 +18,7 @@ from containers.services.audit_verify import Finding
 CHUNK: Final = 200
 # What a record's digest is called where its row could not be read.
 UNREADABLE: Final = ""
+_NO_OUTPUT: Final = job_records.output_digest([])
 
 
 @dataclass
@@ -42,6 +43,7 @@ class JobCheck:
     def _check(self, numbers: list[int]) -> Iterator[Finding]:
         ends = _ends(numbers)
         digests = _digests(numbers)
+        doubtful = _doubtful_outputs(numbers) if self.with_output else set()
         for number in numbers:
             recorded = ends.get(number, [])
             if not recorded:
@@ -52,7 +54,7 @@ class JobCheck:
                 yield Finding(f"job {number} has ended {len(recorded)} times in the trail", number, number)
             if recorded[0] not in (UNREADABLE, digests.get(number)):
                 yield Finding(f"job {number} has been changed since it ended", number, number)
-            elif self.with_output:
+            elif number in doubtful:
                 yield from _output(number)
 
     def _without_end(self, number: int) -> Iterator[Finding]:
@@ -94,6 +96,13 @@ def _ended_at(number: int) -> datetime | None:
     except (ValueError, TypeError, OverflowError):
         # Whatever stands there is no time.
         return None
+
+
+def _doubtful_outputs(numbers: list[int]) -> set[int]:
+    """Return the jobs with a command whose digest is not that of the lines there are: swept, or changed. Two queries."""
+    found = job_records.output_digests(numbers)
+    commands = Command.objects.filter(step__job__in=numbers).values_list("pk", "step__job", "output_digest")
+    return {job for key, job, digest in commands if found.get(key, _NO_OUTPUT) != digest}
 
 
 def _output(number: int) -> Iterator[Finding]:

@@ -91,6 +91,15 @@ def lines_of(command_id: int) -> Iterator[str]:
     return rows.values_list("text", flat=True).iterator(LINES_AT_ONCE)
 
 
+def output_digests(job_ids: Sequence[int]) -> dict[int, str]:
+    """Return by command the digests of what is kept of these jobs' output, where there is any; one query, read as it comes."""
+    totals: dict[int, hashlib._Hash] = {}
+    lines = Line.objects.filter(command__step__job__in=job_ids).order_by("command", "number")
+    for command, text in lines.values_list("command", "text").iterator(LINES_AT_ONCE):
+        add_line(totals.setdefault(command, hashlib.sha256()), text)
+    return {command: total.hexdigest() for command, total in totals.items()}
+
+
 def settle_outputs(job_id: int) -> None:
     """Write the digests of the output of those commands of a job whose end nobody has seen."""
     open_ones = Command.objects.filter(step__job=job_id, output_digest="").values_list("pk", flat=True)

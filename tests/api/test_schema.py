@@ -96,7 +96,7 @@ def real(path: str, numbers: dict[str, int]) -> dict[str, Any]:
     """What the parts of a path are to be, for something that there is."""
     first = path.removeprefix("/api/v1/").partition("/")[0]
     number = numbers["token"] if first == "tokens" else 1
-    return {"name": NAMES.get(first, "secretive"), "job_id": numbers["job_id"], "number": number}
+    return {"name": NAMES.get(first, "secretive"), "job_id": numbers["job_id"], "number": number, "file": "site-1.tar"}
 
 
 def leaks(text: str, role: str) -> list[str]:

@@ -295,8 +295,8 @@ def test_more_rows_need_no_more_queries(client: Client, operator: Any, django_as
     fill("a")
     start(operator, "a-two", a=StepState.RUNNING)
     client.get("/containers/")
-    # The user and both kinds of rights, containers, graph (2), active steps, what is in use, the shell's two.
-    with django_assert_max_num_queries(10) as few:
+    # The session, the user and both kinds of rights, containers, graph (2), active steps, what is in use, the shell's two.
+    with django_assert_max_num_queries(11) as few:
         client.get("/containers/")
     fill("b", "c", "d", "e")
     start(operator, "d-two", d=StepState.RUNNING, **{"d-two": StepState.PENDING})

@@ -234,7 +234,7 @@ def test_more_of_everything_needs_no_more_queries(client: Client, operator: Any,
     client.get("/")
     # The user and both kinds of rights, containers, graph, active steps, the sample, the monitor, jobs of today, the two
     # of what is recent, history, the shell's two.
-    with django_assert_max_num_queries(15) as few:
+    with django_assert_max_num_queries(16) as few:
         client.get("/")
     fill("b", "c", "d", "e", "f")
     with django_assert_max_num_queries(len(few)):

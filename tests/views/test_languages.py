@@ -11,8 +11,8 @@ from django.utils import translation
 
 from containers.choices import JobState
 from containers.errors import Unrecorded
-from containers.models import Event, Job, Layer
-from containers.services import layers
+from containers.models import Job, Layer
+from containers.services import audit, layers
 from containers.views import spans, wording
 from containers.views.middleware import language_of
 from tests.support import rows
@@ -111,7 +111,7 @@ def test_records_and_errors_are_in_english_whoever_causes_them(monkeypatch: pyte
     rows.host()
     with translation.override("cs"):
         layers.request_import(rows.ROOT, "base", upload="0" * 32)
-        monkeypatch.setattr(Event, "save", Mock(side_effect=DatabaseError("disk is full")))
+        monkeypatch.setattr(audit, "_insert", Mock(side_effect=DatabaseError("disk is full")))
         with pytest.raises(Unrecorded, match="Job asked for cannot be recorded"):
             layers.request_import(rows.ROOT, "other", upload="1" * 32)
     assert Layer.objects.get(name="base").origin == "an uploaded archive"

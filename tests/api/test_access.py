@@ -169,9 +169,13 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("POST", "/installations/restore/"),
         ("GET", "/installations/{name}/"),
         ("DELETE", "/installations/{name}/"),
+        ("GET", "/installations/{name}/update/"),
         ("POST", "/installations/{name}/update/"),
         ("POST", "/installations/{name}/back/"),
         ("POST", "/installations/{name}/backup/"),
+        ("POST", "/installations/{name}/forget/"),
+        ("PUT", "/installations/{name}/schedule/"),
+        ("GET", "/backups/{file}/"),
         ("GET", "/containers/{name}/drift/"),
         ("POST", "/containers/{name}/drift/adopt/"),
         ("POST", "/containers/{name}/drift/ignore/"),
@@ -218,14 +222,14 @@ def test_the_viewer_may_look(viewer: User, method: str, path: str) -> None:
     before = counts()
     more = "&path=salt" if "/recipes/" in path else ""
     response = Api(viewer)(method, f"{concrete(path)}?operation=start&container=web{more}", None if method == "GET" else {})
-    if path.endswith(("/file/", "/preview/")) and not more:
+    if path.endswith(("/file/", "/preview/", "/update/")) and not more:
         assert response.status_code == 403
     elif ("/files" in path and not more) or "/ephemeral" in path or path.endswith("/summary/"):
         # Nothing of it is on the host: see test_files.py.
         assert response.status_code == 404
     else:
         # What is in an image is no more for everybody's eyes than what is in a layer.
-        assert response.status_code == (200 if method == "GET" and not path.startswith("/exports/") else 403)
+        assert response.status_code == (200 if method == "GET" and not path.startswith(("/exports/", "/backups/")) else 403)
     assert counts() == before
 
 
@@ -320,7 +324,8 @@ def test_a_session_destroys_nothing_unless_its_owner_was_here_lately(operator: U
     session = Session(operator)
     headers = {"X-CSRFToken": session.token()}
     refused = session.client.delete("/api/v1/containers/web/", headers=headers)
-    assert (refused.status_code, refused.json()["message"]) == (403, "Confirm again who you are")
+    assert refused.status_code == 403
+    assert refused.json()["message"].startswith("Confirm again who you are. Sign in again, or ")
     assert not Job.objects.filter(operation="destroy").exists()
     show_again(session.client, operator)
     assert session.client.delete("/api/v1/containers/web/", headers=headers).status_code == 202

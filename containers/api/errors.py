@@ -10,6 +10,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.http.request import RawPostDataException
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationErrorContext
 
@@ -48,6 +49,8 @@ def install(api: NinjaAPI) -> None:
         RequestDataTooBig: lambda request, error: answer(413, "The request is too large"),
         SuspiciousOperation: lambda request, error: answer(400, "The request cannot be read"),
         MultiPartParserError: lambda request, error: answer(400, "The form cannot be read"),
+        # Somebody's session comes with a form: it was read for the token against forgery.
+        RawPostDataException: lambda request, error: answer(400, "The request's body is a form, and was to be JSON"),
         UnreadablePostError: lambda request, error: answer(400, "The request broke off"),
         OperationalError: _database_error,
     }

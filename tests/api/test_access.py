@@ -320,6 +320,13 @@ def test_a_token_needs_no_csrf_token(operator: User) -> None:
     assert response.status_code == 202
 
 
+def test_a_form_of_a_session_is_no_json(operator: User) -> None:
+    session = Session(operator)
+    headers = {"X-CSRFToken": session.token()}
+    refused = session.client.post("/api/v1/containers/", {"name": "web"}, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (400, "malformed")
+
+
 def test_a_session_destroys_nothing_unless_its_owner_was_here_lately(operator: User) -> None:
     session = Session(operator)
     headers = {"X-CSRFToken": session.token()}

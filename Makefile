@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check format bench screenshots manage migration messages lock uninstall
+.PHONY: help run setup test check format bench screenshots manage migration messages lock sbom audit uninstall
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\): ##* *\(.*\)$$/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | while IFS=$$'\t' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
@@ -39,6 +39,12 @@ messages: ## Bring the catalogues of translations to the texts that there are no
 
 lock: ## Write the locks anew, with the newest versions allowed
 	@bash bin/in-env --for work bash bin/lock
+
+sbom: ## Write into sbom/ what the panel consists of, as CycloneDX
+	@bash bin/in-env --for work bash bin/sbom
+
+audit: ## Ask the registries whether a package that is used has a fault that is known of
+	@bash bin/in-env --for work bash bin/audit
 
 uninstall: ## Remove the panel; data stays. YES=1 asks nothing, PURGE=1 removes data, FORCE=1 even if containers run
 	@bash bin/uninstall

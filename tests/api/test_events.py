@@ -17,7 +17,7 @@ from django.test import Client
 
 from containers.api.events import frames
 from containers.models import ApiToken
-from containers.services import events, following, tokens
+from containers.services import events, following, sight, tokens
 from containers.services.following import Credential
 from tests.support import rows
 
@@ -219,16 +219,21 @@ def test_a_stream_ends_when_its_user_may_not_follow_any_more(
 
 
 def test_streams_are_asked_about_together(viewer: User, django_assert_max_num_queries: Any) -> None:
-    keys = [Credential(viewer.pk, session=session(viewer)["Cookie"].partition("=")[2]) for _ in range(20)]
+    seen = sight.of(viewer)
+    keys = [Credential(viewer.pk, session=session(viewer)["Cookie"].partition("=")[2], sight=seen) for _ in range(20)]
     with django_assert_max_num_queries(5):
         assert following.refused(keys) == set()
-    gone = [Credential(viewer.pk), Credential(viewer.pk, session="x"), Credential(viewer.pk, token="x"), Credential(99_999)]
+    by: tuple[dict[str, str], ...] = ({}, {"session": "x"}, {"token": "x"})
+    gone = [
+        *(Credential(viewer.pk, session=one.get("session", ""), token=one.get("token", ""), sight=seen) for one in by),
+        Credential(99_999, sight=seen),
+    ]
     assert following.refused([*keys, *gone]) == set(gone)
 
 
 def test_a_session_of_somebody_else_lets_nobody_in(viewer: User) -> None:
     other = session(rows.user("other", "view_container"))["Cookie"].partition("=")[2]
-    assert following.refused([Credential(viewer.pk, session=other)])
+    assert following.refused([Credential(viewer.pk, session=other, sight=sight.of(viewer))])
 
 
 def test_a_database_that_does_not_answer_ends_nobodys_stream(viewer: User, monkeypatch: pytest.MonkeyPatch) -> None:

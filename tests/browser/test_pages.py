@@ -26,6 +26,9 @@ ABSENT = (
     "recipe-",
     "app-",
     "catalogue-",
+    # A second factor to take away: see test_signing.
+    "mfa_deactivate_",
+    "mfa_remove_",
     "installation-",
     "audit-",
     "account-",

@@ -5,6 +5,8 @@ Wrong ones count like wrong passwords.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.account.forms import ReauthenticateForm as PasswordForm
@@ -43,19 +45,25 @@ def check_pace(user: User) -> None:
         raise ValidationError(str(error), code="pace") from error
 
 
+@contextmanager
+def _guess(user: User, refused: Callable[[], None]) -> Iterator[None]:
+    """Look at a code: what uses it up, and what is recorded of it, go together; `refused` puts a wrong one on record."""
+    check_pace(user)
+    try:
+        with transaction.atomic():
+            yield
+    except ValidationError:
+        refused()
+        raise
+
+
 class SignInCodeForm(AuthenticateForm):
     """The second step of a sign-in."""
 
     def clean_code(self) -> str:
-        check_pace(self.user)
-        try:
-            # What uses up a code, and what is recorded of it, go together.
-            with transaction.atomic():
-                code: str = super().clean_code()
-                take(self.user, self.authenticator, code)
-        except ValidationError:
-            signing.record_failure(whose(self.user), self.user.get_username(), CODE)
-            raise
+        with _guess(self.user, lambda: signing.record_failure(whose(self.user), self.user.get_username(), CODE)):
+            code: str = super().clean_code()
+            take(self.user, self.authenticator, code)
         return code
 
 
@@ -63,14 +71,9 @@ class ConfirmCodeForm(ReauthenticateForm):
     """Who is signed in shows it again by a code."""
 
     def clean_code(self) -> str:
-        check_pace(self.user)
-        try:
-            with transaction.atomic():
-                code: str = super().clean_code()
-                take(self.user, self.authenticator, code)
-        except ValidationError:
-            signing.record_doubt(whose(self.user), CODE)
-            raise
+        with _guess(self.user, lambda: signing.record_doubt(whose(self.user), CODE)):
+            code: str = super().clean_code()
+            take(self.user, self.authenticator, code)
         return code
 
 

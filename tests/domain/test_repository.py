@@ -178,7 +178,9 @@ def test_an_image_takes_the_place_of_its_own_older_file_only() -> None:
 
 def test_the_longest_names_make_a_file_name() -> None:
     ref = ImageRef("a" * 63, "1" * 63)
-    index(row(ref.name, ref.version, file=entries.file_name(ref, "a" * 64)))
+    file = entries.file_name(ref, "a" * 64)
+    assert len(file.encode()) <= 255, "a file system takes no longer ones"
+    assert index(row(ref.name, ref.version, file=file)).entry(ref).file == file
 
 
 def check(new: Index, *, serial: int | None, images: list[dict[str, Any]] | None = None) -> None:

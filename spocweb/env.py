@@ -9,6 +9,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,6 +175,15 @@ def for_root(file: Path) -> str:
     if status.st_uid != 0 or status.st_mode & 0o077:
         raise ImproperlyConfigured(f"{file} can be read by others than root: chown root: {file} && chmod 600 {file}")
     return content
+
+
+def redis_user(directory: Path, names: tuple[str, ...]) -> str:
+    """Return `NAME:PASSWORD@` of the first of these users of Redis whose password file this process may read; nothing
+    where none was made."""
+    for name in names:
+        with suppress(FileNotFoundError, PermissionError):
+            return f"{name}:{(directory / name).read_text()}@"
+    return ""
 
 
 def secret(file: Path, make: Callable[[], str]) -> str:

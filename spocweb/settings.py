@@ -40,8 +40,9 @@ AUDIT_PASSING_DAYS = env.integer("SPOCWEB_AUDIT_PASSING_DAYS", 365, low=1, high=
 AUDIT_SYSLOG = env.syslog("SPOCWEB_AUDIT_SYSLOG")
 # How often the monitor looks at what containers use.
 SAMPLE_EVERY_S = env.integer("SPOCWEB_SAMPLE_SECONDS", 10, low=1, high=30)
-# Who the web process and the private Redis run as: made by set-up (bin/setup.sh).
+# Who the web process and the private Redis run as: made by set-up (bin/setup.sh), and by Debian's package.
 WEB_USER = "spocweb"
+REDIS_USER = "redis"
 # A terminal ends when nobody has typed for so long, and when nobody came back after a lost connection.
 TERMINAL_IDLE_S = env.integer("SPOCWEB_TERMINAL_IDLE_SECONDS", 1_800, low=1, high=604_800)
 TERMINAL_GRACE_S = env.integer("SPOCWEB_TERMINAL_GRACE_SECONDS", 120, low=1, high=86_400)
@@ -146,10 +147,16 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["CONN_MAX_AGE"] = 600
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The private Redis makes its socket itself, so that directory is the web user's; RUN_DIR is root's.
+# The private Redis makes its socket itself, in a directory that is its own; the passwords of its users lie in one of root's.
 PRIVATE_REDIS_SOCKET = RUN_DIR / "redis" / "redis.sock"
-REDIS_URL = env.text("SPOCWEB_REDIS_URL", f"unix://{PRIVATE_REDIS_SOCKET}?db=0")
-HAS_PRIVATE_REDIS = REDIS_URL.startswith(f"unix://{PRIVATE_REDIS_SOCKET}")
+REDIS_USERS_DIR = RUN_DIR / "redis-users"
+HAS_PRIVATE_REDIS = not env.text("SPOCWEB_REDIS_URL", "")
+# Root's processes come to another Redis as a user of their own where this file, root's alone, names one.
+ROOT_REDIS_URL = env.for_root(env.path("SPOCWEB_ROOT_REDIS_URL_FILE", f"{DATA_DIR}/keys/redis.url"))
+if HAS_PRIVATE_REDIS:
+    REDIS_URL = f"unix://{env.redis_user(REDIS_USERS_DIR, ('root', 'web'))}{PRIVATE_REDIS_SOCKET}?db=0"
+else:
+    REDIS_URL = ROOT_REDIS_URL or env.text("SPOCWEB_REDIS_URL", "")
 # One queue per host, named after it. The gate's classes are the only ones that may touch it.
 QUEUE = f"host:{HOST}"
 RQ_QUEUES = {

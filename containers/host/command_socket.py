@@ -84,14 +84,25 @@ def _runs_lxc(pid: str) -> bool:
 def _copy(monitor: int, pid: int, address: bytes) -> socket.socket | None:
     """Return a copy of the socket that a process listens on at `address`, if it does."""
     for number in _sockets(pid):
-        file = _libc.syscall(_PIDFD_GETFD, monitor, number, 0)
-        if file < 0:
+        copy = _copy_of(monitor, number)
+        if copy is None:
             continue
-        copy = socket.socket(fileno=file)
         if copy.family == socket.AF_UNIX and copy.getsockname() == address and _listens(copy):
             return copy
         copy.close()
     return None
+
+
+def _copy_of(monitor: int, number: int) -> socket.socket | None:
+    """Return a copy of a socket of the process; None where its number stands for nothing, or something else, by now."""
+    file = _libc.syscall(_PIDFD_GETFD, monitor, number, 0)
+    if file < 0:
+        return None
+    try:
+        return socket.socket(fileno=file)
+    except OSError:
+        os.close(file)
+        return None
 
 
 def _sockets(pid: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What one running panel has for itself on this host: locks, an address to listen on, database files, a Redis directory."""
+"""What one running panel has for itself on this host: locks, an address to listen on, database files."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def require_lxc() -> None:
         raise HostError("LXC is not installed", resolution="`make setup` installs it")
 
 
-def web_ids(name: str) -> tuple[int, int]:
-    """Return user and group id of the web process. Raises HostError if set-up has not made the user."""
+def ids(name: str) -> tuple[int, int]:
+    """Return user and group id of whom a process runs as. Raises HostError if set-up has not made the user."""
     try:
         return pwd.getpwnam(name).pw_uid, grp.getgrnam(name).gr_gid
     except KeyError as error:
@@ -77,17 +77,6 @@ def check_bind(address: str) -> None:
             probe.bind(where)
     except OSError as error:
         raise HostError(f"SPOCWEB_BIND={address} cannot be used: {error.strerror}") from error
-
-
-def ensure_private_directory(directory: Path, *, uid: int, gid: int) -> None:
-    """Make a directory that belongs to `uid` and that nobody else enters."""
-    directory.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        os.fchown(descriptor, uid, gid)
-        os.fchmod(descriptor, 0o750)
-    finally:
-        os.close(descriptor)
 
 
 def share_file(file: Path, *, gid: int) -> None:

@@ -125,3 +125,23 @@ def test_a_container_that_was_started_in_the_foreground_is_known_by_its_socket(b
             assert box.lxc.attach(name, ["/bin/echo", "hello"], timeout_s=10).output == "hello"
         finally:
             lxc.run("lxc-stop", "-k", "-P", str(box.layout.containers), "-n", name)
+
+
+def numbers(process: str) -> list[int]:
+    """Return the files that a process has open."""
+    return sorted(int(path.name) for path in Path(f"/proc/{process}/fd").iterdir() if path.exists())
+
+
+def test_what_stands_for_another_file_by_now_is_passed_over(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A monitor closes a connection and opens a file, between the look at its files and the copy of one."""
+    name = box.start()
+    monitor = monitors.find(box.layout, name)
+    assert monitor is not None
+    found = command_socket._sockets(monitor)
+    others = [number for number in numbers(f"{monitor}") if number not in found]
+    assert others
+    monkeypatch.setattr(command_socket, "_sockets", lambda _pid: [*others, *found])
+    before = numbers("self")
+    with command_socket.held(box.layout, name) as partner:
+        assert partner()
+    assert numbers("self") == before

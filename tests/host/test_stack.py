@@ -180,23 +180,7 @@ def test_an_address_that_cannot_be_used_is_named(address: str, reason: str) -> N
 
 def test_an_unknown_web_user_is_named() -> None:
     with pytest.raises(HostError, match="no user or group nobody-here"):
-        stack.web_ids("nobody-here")
-
-
-def test_a_private_directory_belongs_to_its_user_again(tmp_path: Path) -> None:
-    directory = tmp_path / "redis"
-    for _ in range(2):
-        stack.ensure_private_directory(directory, uid=1234, gid=GID)
-        status = directory.stat()
-        assert (status.st_uid, status.st_gid, status.st_mode & 0o7777) == (1234, GID, 0o750)
-        directory.chmod(0o777)
-
-
-def test_a_private_directory_that_is_a_link_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "redis").symlink_to("/etc")
-    with pytest.raises(OSError, match="redis"):
-        stack.ensure_private_directory(tmp_path / "redis", uid=1234, gid=GID)
-    assert Path("/etc").stat().st_uid == 0
+        stack.ids("nobody-here")
 
 
 def test_who_is_not_root_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,9 @@ GATED = {"ready": "test -e /srv/go", "mounts": {"gate": "srv"}, "timeouts": {"re
 
 
 def client(stack: Stack) -> redis.Redis:
-    return redis.Redis(unix_socket_path=f"{stack.variables['SPOCWEB_RUN_DIR']}/redis/redis.sock")
+    run_dir = Path(stack.variables["SPOCWEB_RUN_DIR"])
+    password = (run_dir / "redis-users/root").read_text()
+    return redis.Redis(unix_socket_path=f"{run_dir}/redis/redis.sock", username="root", password=password)
 
 
 def open_gate(stack: Stack) -> None:

@@ -24,7 +24,8 @@ def user_of(pid: int) -> str:
 
 
 def test_only_worker_monitor_and_session_server_are_root(stack: Stack) -> None:
-    assert {user_of(pid) for pid in stack.pids("gunicorn|redis-server")} == {"spocweb"}
+    assert {user_of(pid) for pid in stack.pids("gunicorn")} == {"spocweb"}
+    assert {user_of(pid) for pid in stack.pids("redis-server")} == {"redis"}
     assert {user_of(pid) for pid in stack.pids("manage (worker|monitor|sessions)|lxc-monitor")} == {"root"}
 
 
@@ -42,7 +43,7 @@ def test_redis_is_reached_by_its_socket_alone(stack: Stack) -> None:
         lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
         assert not [line for line in lines if f"socket:[{line.split()[9]}]" in inodes]
     found = Path(stack.variables["SPOCWEB_RUN_DIR"]) / "redis/redis.sock"
-    assert (found.owner(), found.group(), found.stat().st_mode & 0o777) == ("spocweb", "spocweb", 0o770)
+    assert (found.owner(), found.group(), found.stat().st_mode & 0o777) == ("redis", "spocweb", 0o770)
 
 
 def test_sessions_are_for_the_web_user_alone(stack: Stack) -> None:

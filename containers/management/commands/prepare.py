@@ -11,7 +11,7 @@ from django.db import connection, connections
 
 from containers.domain.layout import Layout
 from containers.errors import HostError
-from containers.host import directories, idmap, stack, system
+from containers.host import directories, files, idmap, redis_users, stack, system
 from containers.host.command import Runner
 from containers.management.owning import as_owner
 from containers.services import bootstrap
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         """Refuse where the panel cannot run, with nothing half-made."""
         stack.require_root()
         stack.require_lxc()
-        self.uid, self.gid = stack.web_ids(settings.WEB_USER)
+        _, self.gid = stack.ids(settings.WEB_USER)
         stack.lock([settings.DATA_DIR / "stack.lock", settings.RUN_DIR / "stack.lock", bridge_lock()])
         stack.check_bind(settings.BIND)
 
@@ -48,8 +48,15 @@ class Command(BaseCommand):
         idmap.ensure(settings.IDMAP_BASE, settings.IDMAP_SIZE, Runner())
         stack.share_file(settings.DATA_DIR / "secret.key", gid=self.gid)
         stack.share_file(settings.VAULT_FILE, gid=self.gid)
-        stack.ensure_private_directory(settings.RUN_DIR / "redis", uid=self.uid, gid=self.gid)
+        if settings.HAS_PRIVATE_REDIS:
+            self.prepare_redis()
         self.prepare_database()
+
+    def prepare_redis(self) -> None:
+        """Make the server's own directory, and its users before it starts."""
+        uid, _ = stack.ids(settings.REDIS_USER)
+        files.make_directory(settings.PRIVATE_REDIS_SOCKET.parent, mode=0o750, uid=uid, gid=self.gid)
+        redis_users.ensure(settings.REDIS_USERS_DIR, queue=settings.QUEUE, gid=self.gid)
 
     def prepare_database(self) -> None:
         self.ensure_database()

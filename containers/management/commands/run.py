@@ -41,5 +41,6 @@ def environment() -> dict[str, str]:
         "MALLOC_ARENA_MAX": "2",
         "SPOCWEB_RUN_DIR": str(settings.RUN_DIR),
         "SPOCWEB_WEB_USER": settings.WEB_USER,
+        "SPOCWEB_REDIS_USER": settings.REDIS_USER,
         "SPOCWEB_HAS_PRIVATE_REDIS": str(settings.HAS_PRIVATE_REDIS).lower(),
     }

@@ -18,5 +18,5 @@ class Command(BaseCommand):
         from containers.sessions import session
         from containers.sessions.server import Server
 
-        uid, gid = stack.web_ids(settings.WEB_USER)
+        uid, gid = stack.ids(settings.WEB_USER)
         Server(socket_path(), gid=gid, uids={0, uid}, serve=session.serve).run()

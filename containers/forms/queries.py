@@ -16,6 +16,8 @@ from containers.services.hosts import is_name
 from containers.services.simulation import Scenario
 
 MAX_SEARCH: Final = 100
+# Containers on a page: what a browser shows at once, and all that can be asked for.
+ROWS: Final = (100, 1_000)
 # Beside the states: all that have not ended.
 ACTIVE: Final = "active"
 # Without one of them, both are shown.
@@ -31,9 +33,12 @@ class ContainerQuery:
     sort: str = "name"
     group: str = ""
     page: str = "1"
+    # How many stand on a page.
+    rows: int = ROWS[0]
 
     @classmethod
     def of(cls, data: QueryDict, *, states: set[str], sorts: set[str], groups: set[str]) -> Self:
+        rows = data.get("rows", "")
         state, sort, group = data.get("state", "").lower(), data.get("sort", ""), data.get("group", "")
         return cls(
             search=_text(data, "search"),
@@ -43,6 +48,7 @@ class ContainerQuery:
             sort=sort if sort in sorts else "name",
             group=group if group in groups else "",
             page=data.get("page", "1"),
+            rows=int(rows) if rows in {*map(str, ROWS)} else ROWS[0],
         )
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_GET
 
-from containers.forms.queries import ContainerQuery
+from containers.forms.queries import ROWS, ContainerQuery
 from containers.services import access
 from containers.services.entry import SEE
 from containers.views import activities, columns, rows, states
@@ -30,7 +30,7 @@ def container_list(request: Request) -> HttpResponse:
     query = ContainerQuery.of(
         request.GET, states={badge.key for badge in states.CONTAINER_BADGES}, sorts={*SORTS}, groups={*GROUPINGS}
     )
-    listing = Listing(query)
+    listing = Listing(query, GROUPINGS[query.group].key if query.group else None)
     wanted = Wanted.of(request)
     chosen = columns.chosen(request)
     context: dict[str, Any] = {
@@ -42,6 +42,8 @@ def container_list(request: Request) -> HttpResponse:
         "sort_label": SORTS[query.sort],
         "groupings": GROUPINGS,
         "group_label": GROUPINGS[query.group].label if query.group else "",
+        "few_rows": ROWS[0],
+        "all_rows": ROWS[-1],
         # The rows were read a little later than this, never before.
         "made_at": made_at.isoformat(),
     }
@@ -59,9 +61,9 @@ def _render(request: Request, listing: Listing, wanted: Wanted | None, chosen: t
 
     if not listing.query.group:
         return some(listing.page.object_list)
-    return SafeString(
-        "".join(look.head(group) + some(group.rows) for group in groups(listing.page.object_list, listing.query.group))
-    )
+    here = {row.key for row in listing.page.object_list}
+    shown = [(group, [row for row in group.rows if row.key in here]) for group in groups(listing.shown, listing.query.group)]
+    return SafeString("".join(look.head(group) + some(members) for group, members in shown if members))
 
 
 def _is_wanted(row: Row, wanted: Wanted) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +24,6 @@ from containers.forms.queries import ContainerQuery
 from containers.services import metrics, sight
 from containers.views import activities, states
 from containers.views.states import Activity, Badge
-
-PAGE_SIZE: Final = 1_000
 
 SORTS: Final[dict[str, str | Promise]] = {
     "name": _("name"),
@@ -132,6 +131,8 @@ class Listing:
     """The rows that a query asks for, and what would be left by others."""
 
     query: ContainerQuery
+    # What keeps the rows of a group together, where there are groups.
+    group_key: Callable[[Row], Any] | None = None
 
     @cached_property
     def found(self) -> list[Row]:
@@ -152,11 +153,21 @@ class Listing:
     def shown(self) -> list[Row]:
         """All that the chips leave, sorted."""
         rows = [row for row in self.found if self._passes(row)]
-        return sorted(rows, key=_SORT_KEYS[self.query.sort])
+        rows.sort(key=_SORT_KEYS[self.query.sort])
+        if self.group_key is not None:
+            rows.sort(key=self.group_key)
+        return rows
 
     @cached_property
     def page(self) -> Page[Row]:
-        return Paginator(self.shown, PAGE_SIZE).get_page(self.query.page)
+        return Paginator(self.shown, self.query.rows).get_page(self.query.page)
+
+    @cached_property
+    def elsewhere(self) -> str:
+        """What stands on other pages, is up and needs something, as JSON: {name: [what it needs, …]}."""
+        here = {row.key for row in self.page.object_list}
+        up = (row for row in self.found if row.needs and row.state != ContainerState.STOPPED and row.key not in here)
+        return json.dumps({row.name: row.needs for row in up})
 
     @property
     def chips(self) -> list[Chip]:

@@ -4,12 +4,16 @@
   const boxes = () => [...document.querySelectorAll('#rows input[name="container"]')];
   const MOST_NAMES = 5;
 
-  function dependents(names) {
+  // All that is up: its name, and what it needs. What stands on other pages is as it was when this one came.
+  function* needs(bar) {
+    yield* Object.entries(JSON.parse(bar.dataset.elsewhere));
+    for (const row of document.querySelectorAll("#rows tr[data-up]")) yield [row.id.slice(4), row.dataset.needs.split(" ")];
+  }
+
+  function dependents(bar, names) {
     const neededBy = new Map();
-    for (const row of document.querySelectorAll("#rows tr[data-up]")) {
-      for (const need of row.dataset.needs.split(" ")) {
-        if (need) (neededBy.get(need) ?? neededBy.set(need, []).get(need)).push(row.id.slice(4));
-      }
+    for (const [name, needed] of needs(bar)) {
+      for (const need of needed) if (need) (neededBy.get(need) ?? neededBy.set(need, []).get(need)).push(name);
     }
     const reached = new Set(), rest = [...names];
     while (rest.length) {
@@ -40,7 +44,7 @@
   }
 
   function reach(bar, names) {
-    const reached = dependents(names);
+    const reached = dependents(bar, names);
     if (!reached.length) return "";
     const more = reached.length - MOST_NAMES;
     const shown = reached.slice(0, MOST_NAMES).join(", ");

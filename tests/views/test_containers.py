@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -221,14 +222,49 @@ def test_a_link_that_makes_no_sense_still_shows_the_list(client: Client, query: 
     assert names(get(client, query)) == ["web"]
 
 
-def test_a_thousand_rows_a_page(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("containers.views.listing.PAGE_SIZE", 2)
+@pytest.fixture
+def two_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("forms.queries", "views.containers"):
+        monkeypatch.setattr(f"containers.{module}.ROWS", (2, 4))
+
+
+def links_of(tree: Element) -> dict[str, str]:
+    return {link.text: link["href"] for link in tree.all("a")}
+
+
+@pytest.mark.usefixtures("two_a_page")
+def test_rows_come_in_pages_or_all_at_once(client: Client) -> None:
     for name in ("a", "b", "c"):
         rows.container(name)
-    assert names(get(client)) == ["a", "b"]
-    tree = get(client, "?page=2&sort=name")
+    tree = get(client, "?rows=2")
+    assert names(tree) == ["a", "b"]
+    assert links_of(tree)["Up to 4 on one page"] == "?rows=4"
+    tree = get(client, "?rows=2&page=2&sort=name")
     assert names(tree) == ["c"]
-    assert tree.one("a", rel="prev")["href"] == "?sort=name&page=1"
+    assert tree.one("a", rel="prev")["href"] == "?rows=2&sort=name&page=1"
+    tree = get(client, "?rows=4")
+    assert names(tree) == ["a", "b", "c"]
+    assert links_of(tree)["2 on a page"] == "?"
+
+
+@pytest.mark.usefixtures("two_a_page")
+def test_a_group_stays_together_over_pages_and_counts_all_of_it(client: Client) -> None:
+    rows.chain()
+    rows.container("cache")
+    rows.container("aside")
+    assert names(get(client, "?rows=2&group=tier")) == ["group-1", "aside", "cache"]
+    tree = get(client, "?rows=2&group=tier&page=2")
+    assert names(tree) == ["group-1", "db", "group-2", "app"]
+    assert tree.one("tr", id="group-1").text == "Tier 1 · 3 · 3 stopped"
+
+
+@pytest.mark.usefixtures("two_a_page")
+def test_what_is_reached_on_other_pages_is_known(client: Client) -> None:
+    rows.chain()
+    change("web", state=RUNNING)
+    assert json.loads(get(client, "?rows=2").one("form", id="bulk")["data-elsewhere"]) == {"web": ["app"]}
+    change("web", state=STOPPED)
+    assert get(client, "?rows=2").one("form", id="bulk")["data-elsewhere"] == "{}"
 
 
 def test_a_fragment_is_the_list_alone(client: Client) -> None:
@@ -332,7 +368,7 @@ def test_a_thousand_rows_are_no_heavy_page(client: Client) -> None:
         )
         for n in range(999)
     )
-    response = client.get("/containers/", headers={"Accept-Encoding": "gzip"})
+    response = client.get("/containers/?rows=1000", headers={"Accept-Encoding": "gzip"})
     assert len(names_of(gzip.decompress(response.content))) == 1_000
     # Beside 50 kB of style sheets and scripts it has to stay below 150 kB.
     assert len(response.content) < 100_000

@@ -261,6 +261,7 @@ def show_app(request: ApiRequest, name: str) -> dict[str, Any]:
 @router.delete("/apps/{name}/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def remove_app(request: ApiRequest, name: str) -> HttpResponse:
     """Remove an app from the catalogue that was fetched from a repository and is not installed."""
+    require_recent(request)
     return accepted(app_sources.request_removal(actor_of(request), name))
 
 

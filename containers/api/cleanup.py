@@ -9,7 +9,7 @@ from ninja import Schema
 from pydantic import Field
 
 from containers.api import schemas
-from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of, require_recent
 from containers.api.responses import accepted
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS
@@ -48,5 +48,6 @@ def show_clean_up(request: ApiRequest) -> dict[str, Any]:
 @router.post("/clean-up/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def clean_up(request: ApiRequest, payload: CleanUpBody) -> HttpResponse:
     """Remove what the body names of what the list showed; what got used meanwhile stays, and the job says so."""
+    require_recent(request)
     job = cleanup.request_clean_up(actor_of(request), layers=payload.layers, uploads=payload.uploads, leftovers=payload.leftovers)
     return accepted(job)

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from ninja import Query
 
 from containers.api import exports, schemas
-from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of, require_recent
 from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -36,5 +36,6 @@ def remove_image(request: ApiRequest, name: str) -> HttpResponse:
 
     NAME alone means its newest version.
     """
+    require_recent(request)
     image = hosts.get_image(name, hosts.images().select_related("host").with_layers())
     return accepted(images.request_remove(actor_of(request), image))

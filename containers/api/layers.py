@@ -9,7 +9,7 @@ from ninja import Body, Query
 from pydantic import Field
 
 from containers.api import exports, schemas
-from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of, require_recent
 from containers.api.documented import Documented
 from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
@@ -90,5 +90,6 @@ def show_layer(request: ApiRequest, name: str) -> dict[str, Any]:
 @router.delete("/layers/{name}/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def remove_layer(request: ApiRequest, name: str) -> HttpResponse:
     """Remove a layer that no container and no image uses."""
+    require_recent(request)
     layer = hosts.get_layer(name, hosts.layers().select_related("host"))
     return accepted(layers.request_remove(actor_of(request), layer))

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from ninja import Query, Schema, Status
 
 from containers.api import schemas
-from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of, require_recent
 from containers.api.paging import Paged, paginate_together
 from containers.api.responses import accepted
 from containers.api.routing import Router
@@ -131,6 +131,7 @@ def write_recipe(request: ApiRequest, name: str, payload: TextIn) -> dict[str, A
 @router.delete("/recipes/{name}/", auth=IMAGES, response={204: None, **ERRORS})
 def delete_recipe(request: ApiRequest, name: str) -> Status[None]:
     """Delete a recipe with its files; images that were built from it stay."""
+    require_recent(request)
     recipes.delete(actor_of(request), hosts.get_recipe(name))
     return Status(204, None)
 

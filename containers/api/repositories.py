@@ -10,7 +10,7 @@ from ninja import Body, Query, Status
 from pydantic import model_validator
 
 from containers.api import exports, schemas
-from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of
+from containers.api.auth import IMAGES, VIEW, ApiRequest, actor_of, require_recent
 from containers.api.documented import Documented
 from containers.api.paging import Paged, paginate
 from containers.api.responses import accepted
@@ -51,6 +51,7 @@ def list_repositories(request: ApiRequest, filters: Query[Paged]) -> dict[str, A
 @router.post("/repositories/", auth=IMAGES, response={201: schemas.NewRepositoryOut, **ERRORS})
 def add_repository(request: ApiRequest, payload: Body[NewRepository]) -> Status[Any]:
     """Add a repository; a job looks into it for the first time."""
+    require_recent(request)
     row, job = repositories.add(actor_of(request), RepositorySpec.validate_as(payload, field=""))
     return Status(201, {**exports.repository(row), "job": job.pk})
 
@@ -73,6 +74,7 @@ def remove_repository(request: ApiRequest, name: str, serial: bool = False) -> S
 
     `?serial=true` forgets that, too: for a publisher who was really set back.
     """
+    require_recent(request)
     repositories.remove(actor_of(request), _other(name), serial_too=serial)
     return Status(204, None)
 
@@ -112,6 +114,7 @@ def download_export(request: ApiRequest, name: str) -> HttpResponseBase:
 @router.delete("/exports/{name}/", auth=IMAGES, response={202: schemas.JobRef, **ERRORS})
 def remove_export(request: ApiRequest, name: str) -> HttpResponse:
     """Remove an exported file from the host's own repository; the image itself stays."""
+    require_recent(request)
     return accepted(exported.request_removal(actor_of(request), exported.resolve(name)))
 
 

@@ -16,6 +16,7 @@ from containers.services.entry import IMAGES, SEE
 from containers.views import catalogue
 from containers.views.access import Request, actor_of, opens_to
 from containers.views.catalogue import Catalogue
+from containers.views.confirming import require_recent
 
 # An icon may come from somebody else's catalogue: opened by itself, it does nothing, whatever is written in it.
 ICON_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
@@ -67,6 +68,7 @@ def withdraw(request: Request, name: str) -> HttpResponse:
 @require_POST
 @opens_to(IMAGES)
 def remove(request: Request, name: str) -> HttpResponse:
+    require_recent(request)
     try:
         return redirect(app_sources.request_removal(actor_of(request), name))
     except Conflict as error:

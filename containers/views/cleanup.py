@@ -11,6 +11,7 @@ from containers.errors import SpocError
 from containers.services import cleanup as service
 from containers.services.entry import IMAGES, VIEW
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 
 
 @require_http_methods(["GET", "POST"])
@@ -18,6 +19,7 @@ from containers.views.access import Request, actor_of, opens_to
 def clean_up(request: Request) -> HttpResponse:
     if request.method == "GET":
         return render(request, "images/clean_up.html", {"section": "images", "found": service.find(actor_of(request))})
+    require_recent(request)
     try:
         return redirect(
             service.request_clean_up(

@@ -18,6 +18,7 @@ from containers.services import images as service
 from containers.services.entry import IMAGES, VIEW
 from containers.services.ways_back import WayBack
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 
 PAGE_SIZE: Final = 100
 
@@ -65,6 +66,7 @@ def image_detail(request: Request, name: str, version: str) -> HttpResponse:
 @opens_to(IMAGES)
 def remove(request: Request, name: str, version: str) -> HttpResponse:
     image = _image(name, version)
+    require_recent(request)
     try:
         return redirect(service.request_remove(actor_of(request), image))
     except SpocError as error:

@@ -15,6 +15,7 @@ from containers.services import hosts, ways_back
 from containers.services import layers as service
 from containers.services.entry import IMAGES, VIEW
 from containers.views.access import Request, actor_of, get_layer, opens_to
+from containers.views.confirming import require_recent
 
 PAGE_SIZE: Final = 200
 
@@ -31,6 +32,7 @@ def layer_list(request: Request) -> HttpResponse:
 @opens_to(IMAGES)
 def remove(request: Request, name: str) -> HttpResponse:
     layer = get_layer(request, name, "images")
+    require_recent(request)
     try:
         return redirect(service.request_remove(actor_of(request), layer))
     except SpocError as error:

@@ -23,6 +23,7 @@ from containers.services import recipes as service
 from containers.services.entry import IMAGES, VIEW
 from containers.services.outlines import Standing
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 
 PAGE_SIZE: Final = 100
 
@@ -108,6 +109,7 @@ def build(request: Request, name: str) -> HttpResponse:
 @require_POST
 @opens_to(IMAGES)
 def delete(request: Request, name: str) -> HttpResponse:
+    require_recent(request)
     service.delete(actor_of(request), _get(name))
     return redirect("recipe-list")
 

@@ -19,11 +19,14 @@ from containers.services import repositories as service
 from containers.services.entry import IMAGES, VIEW
 from containers.services.ranges import file_response
 from containers.views.access import Request, actor_of, opens_to
+from containers.views.confirming import require_recent
 
 
 @require_http_methods(["GET", "POST"])
 @opens_to(VIEW, IMAGES)
 def repository_list(request: Request) -> HttpResponse:
+    if request.method == "POST":
+        require_recent(request)
     form = RepositoryForm(request.POST) if request.method == "POST" else RepositoryForm()
     if form.is_bound and form.is_valid():
         job = _add(request, form)
@@ -63,6 +66,7 @@ def refresh(request: Request, name: str) -> HttpResponse:
 @require_POST
 @opens_to(IMAGES)
 def remove(request: Request, name: str) -> HttpResponse:
+    require_recent(request)
     service.remove(actor_of(request), _repository(name))
     return redirect("repository-list")
 
@@ -107,6 +111,7 @@ def export_file(request: Request, name: str, version: str) -> HttpResponseBase:
 @require_POST
 @opens_to(IMAGES)
 def export_remove(request: Request, name: str, version: str) -> HttpResponse:
+    require_recent(request)
     return redirect(exported.request_removal(actor_of(request), ImageRef(name, version)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -148,6 +150,49 @@ def test_what_cannot_be_undone_is_asked_for_again(operator: User, page: str) -> 
         assert response["Location"].replace("%2F", "/") == f"/confirm/?next={page}"
     assert client.get(page, headers=HTMX)["HX-Redirect"].replace("%2F", "/") == f"/confirm/?next={page}"
     assert not Job.objects.filter(operation__in=("destroy", "app-uninstall", "volume-remove")).exists()
+
+
+# What takes images, layers, apps and whom they are believed from away, by button.
+BUTTONS = [
+    "/apps/site/remove/",
+    "/clean-up/",
+    "/images/web/1/remove/",
+    "/layers/web/remove/",
+    "/recipes/web/delete/",
+    "/repositories/",
+    "/repositories/web/remove/",
+    "/exports/web/1/remove/",
+]
+# What is taken back gives nobody more; files of a recipe are its text.
+NOT_ASKED = {"/tokens/{number}/", "/recipes/{name}/files/"}
+
+
+@pytest.mark.parametrize("page", BUTTONS)
+def test_what_others_may_need_is_asked_for_again(operator: User, page: str) -> None:
+    operator.set_password(PASSWORD)
+    operator.save()
+    rows.layer("web")
+    rows.image("web:1", layers=("web",))
+    client = show_again(sign_in(Client(), operator), operator, seconds_ago=601)
+    assert client.post(page)["Location"].replace("%2F", "/") == f"/confirm/?next={page}"
+    assert not Job.objects.exists()
+
+
+def test_the_api_lets_no_session_delete_that_has_not_shown_lately_who_it_is(admin: User) -> None:
+    rows.container("web")
+    rows.volume("web")
+    rows.installation("web")
+    rows.user("web")
+    client = show_again(sign_in(Client(), admin), admin, seconds_ago=601)
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    asked = [
+        path for path, operations in paths.items() if "delete" in operations and path.removeprefix("/api/v1") not in NOT_ASKED
+    ]
+    assert len(asked) > 5
+    for path in asked:
+        response = client.delete(re.sub("{[a-z]+}", "web", path))
+        assert response.status_code == 403, path
+        assert "Confirm again who you are" in response.content.decode(), path
 
 
 def test_who_may_not_is_refused_before_he_is_asked(viewer: User) -> None:

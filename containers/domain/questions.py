@@ -29,7 +29,15 @@ _HOST_NAME: Final = re.compile(
 _CHOICE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,99}", re.ASCII)
 _CAPABILITY: Final = re.compile(r"[a-z][a-z0-9-]{0,39}", re.ASCII)
 
-Answer = str | int | bool
+
+def _answer(value: object) -> object:
+    if not isinstance(value, str | int):
+        raise ValueError("must be text, a whole number, true or false")  # noqa: TRY004
+    return value
+
+
+# One finding where it is none of them, not one for each.
+Answer = Annotated[str | int | bool, BeforeValidator(_answer)]
 
 
 class QuestionType(StrEnum):
@@ -129,7 +137,7 @@ class Condition(Value):
     """The question is asked where another one, asked before it, has this answer."""
 
     question: QuestionName
-    equals: str | int | bool
+    equals: Answer
 
 
 class Question(Value):
@@ -139,7 +147,7 @@ class Question(Value):
     type: Annotated[QuestionType, one_of(QuestionType)]
     label: Line
     help: Line = ""
-    default: str | int | bool | None = None
+    default: Answer | None = None
     pattern: Annotated[str, AfterValidator(_pattern)] = ""
     # What a person is told where the pattern does not fit.
     pattern_help: Line = ""

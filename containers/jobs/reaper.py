@@ -157,13 +157,9 @@ def ring_pending(host: Host) -> int:
 
     An entry too many is harmless, so nothing is compared: an empty queue means that what is pending was lost.
     """
-    pending = Job.objects.to_ring().filter(host=host, state__in=PENDING_JOB_STATES).order_by("id")
+    pending = list(Job.objects.to_ring().filter(host=host, state__in=PENDING_JOB_STATES).order_by("id"))
     try:
-        if not pending or queue.rung(host.queue):
-            return 0
+        return queue.ring_again(host.queue, pending) if pending else 0
     except redis.RedisError as error:
         logger.warning("Redis does not answer: %s", error)
         return 0
-    for job in pending:
-        queue.ring(job)
-    return len(pending)

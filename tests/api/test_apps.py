@@ -53,6 +53,15 @@ def test_a_preview_makes_nothing(api: Api) -> None:
     assert not Installation.objects.exists()
 
 
+@pytest.mark.parametrize("answer", [{"a": 1}, ["x"], None, 1.5])
+def test_an_answer_of_another_kind_is_one_error(api: Api, answer: object) -> None:
+    found = api.post("/installations/", new(answers={"text": answer}))
+    assert (found.status_code, found.json()["errors"]) == (
+        422,
+        [{"field": "answers.text", "message": "must be text, a whole number, true or false"}],
+    )
+
+
 def test_an_installation_is_asked_for_and_shown_without_secrets(api: Api) -> None:
     answer = api.post("/installations/", new())
     job = Job.objects.get()

@@ -84,6 +84,13 @@ def test_a_refused_backup_leaves_no_upload(tmp_path: Path) -> None:
     assert sorted(Path(settings.MEDIA_ROOT).iterdir()) == before
 
 
+def test_nothing_is_stopped_for_a_backup_that_cannot_be_put_there(tmp_path: Path) -> None:
+    installed()
+    with pytest.raises(CommandError, match="nowhere: no file can be made there"):
+        app("backup", "blog", str(tmp_path / "nowhere" / "x.tar"))
+    assert not Job.objects.filter(operation="app-backup").exists()
+
+
 def test_a_backup_comes_back_under_its_own_name(tmp_path: Path) -> None:
     Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
     (tmp_path / app_backups.HEADER).write_text('{"backup": 1, "app": "note", "version": "1.0", "installation": "journal"}')

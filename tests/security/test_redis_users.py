@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -58,7 +58,7 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[As]:
     redis_users.ensure(users, queue=settings.QUEUE, gid=0)
     argv = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--save", "", "--aclfile", str(users / "users.acl")]
     # The panel's own does without these for everybody; here rules have to refuse them.
-    argv += ["--enable-debug-command", "yes", "--enable-module-command", "yes"]
+    argv += ["--enable-debug-command", "yes", "--enable-module-command", "yes", "--maxmemory", "16mb"]
 
     def connect(name: str) -> redis.Redis:
         return redis.Redis(unix_socket_path=str(socket), username=name, password=(users / name).read_text())
@@ -73,6 +73,8 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[As]:
 
 @pytest.fixture
 def web(connect: As, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    with closing(connect("root")) as root:
+        root.flushall()
     with closing(connect("web")) as client:
         monkeypatch.setattr(queue, "connection", lambda: client)
         yield client
@@ -99,6 +101,49 @@ def test_the_web_process_rings_and_root_works(
         assert root.acl_log() == []
     assert ran == [7, 8]
     assert caplog.records == []
+
+
+QUEUE_KEY = f"rq:queue:{settings.QUEUE}"
+
+
+def _make_another_kind(web: redis.Redis) -> None:
+    web.hset(QUEUE_KEY, "a", "b")
+
+
+def _flood(web: redis.Redis) -> None:
+    web.rpush(QUEUE_KEY, *range(queue.MAX_ENTRIES + 1))
+
+
+def _fill_memory(web: redis.Redis) -> None:
+    web.select(1)
+    with suppress(redis.exceptions.OutOfMemoryError):
+        while web.rpush("rq:job:x", "x" * 1_000_000) < 1_000:
+            pass
+
+
+@pytest.mark.parametrize("spoil", [_make_another_kind, _flood, _fill_memory])
+def test_what_keeps_the_bell_from_ringing_is_removed_by_root(
+    web: redis.Redis, connect: As, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[redis.Redis], None]
+) -> None:
+    job: Any = SimpleNamespace(pk=7, host=SimpleNamespace(queue=settings.QUEUE))
+    monkeypatch.setattr(settings, "HAS_PRIVATE_REDIS", True)
+    with closing(connect("root")) as root:
+        spoil(web)
+        monkeypatch.setattr(queue, "connection", lambda: root)
+        assert queue.ring_again(settings.QUEUE, [job]) == 1
+        assert queue.rung(settings.QUEUE) == 1
+        assert queue.ring_again(settings.QUEUE, [job]) == 0
+
+
+def test_in_another_redis_nothing_goes_but_the_queue(web: redis.Redis, connect: As, monkeypatch: pytest.MonkeyPatch) -> None:
+    job: Any = SimpleNamespace(pk=7, host=SimpleNamespace(queue=settings.QUEUE))
+    monkeypatch.setattr(settings, "HAS_PRIVATE_REDIS", False)
+    with closing(connect("root")) as root:
+        root.set("other", "1")
+        _make_another_kind(web)
+        monkeypatch.setattr(queue, "connection", lambda: root)
+        assert queue.ring_again(settings.QUEUE, [job]) == 1
+        assert root.get("other") == b"1"
 
 
 def test_the_web_process_tells_and_hears_news(web: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:

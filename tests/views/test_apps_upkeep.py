@@ -18,7 +18,7 @@ from containers.services import backup_schedules, hosts, installations
 from tests.support import rows
 from tests.support.apps import MANIFEST, installed, write
 from tests.support.html import Element, parse
-from tests.views.conftest import HTMX
+from tests.views.conftest import HTMX, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +65,14 @@ def test_the_page_offers_what_can_be_done_and_nothing_while_something_is(client:
     assert addresses() == {"update/", "back/", "backup/", "forget/", "uninstall/", "secrets/"}
     Installation.objects.update(state=InstallationState.UPDATING)
     assert addresses() == {"secrets/"}
+
+
+def test_volumes_lead_to_their_files_for_who_may_see_them(client: Client, row: Installation) -> None:
+    rows.volume("blog-data")
+    assert "/volumes/blog-data/" in {link["href"] for link in main(client.get("/installations/blog/")).all("a", href=True)}
+    page = main(signed_in(rows.limited("limited", "blog-*")).get("/installations/blog/"))
+    assert "blog-data" in page.text
+    assert "/volumes/blog-data/" not in {link["href"] for link in page.all("a", href=True)}
 
 
 def test_secrets_are_shown_to_who_asks_and_each_time_is_on_record(client: Client, row: Installation) -> None:

@@ -167,9 +167,13 @@ class Command(FollowingCommand):
         return app_requests.request_uninstall(root_actor(), row, names, force=force)
 
     def _backup(self, instance: str, file: Path, freeze: bool, **options: Any) -> Job:
+        row = installations.get(instance)
         if file.exists():
             raise CommandError(f"{file} exists already")
-        return app_requests.request_backup(root_actor(), installations.get(instance), freeze=freeze)
+        # Before anything is stopped for it.
+        if not os.access(file.parent, os.W_OK):
+            raise CommandError(f"{file.parent}: no file can be made there")
+        return app_requests.request_backup(root_actor(), row, freeze=freeze)
 
     def _schedule(self, instance: str, every: str, hour: int, weekday: int, keep: int, freeze: bool, **options: Any) -> None:
         row = installations.get(instance)
@@ -181,8 +185,11 @@ class Command(FollowingCommand):
     def _copy(self, job: Job, file: Path) -> None:
         backup = app_requests.backup_of(job)
         source = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR).backups / backup.file_name
-        with source.open("rb") as stream, open(file, "xb", opener=_private) as copy:
-            shutil.copyfileobj(stream, copy)
+        try:
+            with source.open("rb") as stream, open(file, "xb", opener=_private) as copy:
+                shutil.copyfileobj(stream, copy)
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}; the backup is at {source}") from error
         self.stdout.write(f"{file}: {backup.size_bytes} bytes")
 
     def _restore(self, file: Path, instance: str | None, answers: Path | None, answer: list[str], **options: Any) -> Job:

@@ -20,22 +20,38 @@ _TELLING: Final = (
 _NAME: Final = re.compile(rf"{_TELLING}|(?:^|[_.-])(?:pass|key|auth|salt|pin)(?:$|[_.-])", re.IGNORECASE)
 _SAYS_SO: Final = re.compile(_TELLING, re.IGNORECASE)
 _OPTION: Final = re.compile(rf"--?[a-z0-9-]{{0,30}}?(?:{_TELLING})[a-z0-9-]{{0,30}}", re.IGNORECASE)
+# What a line has to hold, in small letters, for a pattern to be tried: most lines hold nothing of it, and there may be millions.
+# No "i": a pattern takes a dotless one for it.
+_HINTS: Final = ("pass", "pwd", "secret", "token", "key", "cred", "dsn")
+_OF_ITSELF: Final = ("spoc_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "hub_pat_", "xox", "akia", "eyj")
 # Every repetition is bounded: lines come from containers, and no line may cost more than its length.
 _PATTERNS: Final = (
-    re.compile(r"(?P<kept>\b(?:Bearer|Basic) {1,3})(?P<secret>[A-Za-z0-9+/=._~-]{6,})", re.IGNORECASE),
-    re.compile(r"(?P<kept>[a-z][a-z0-9+.-]{0,20}://[^\s:/@]{0,200}:)(?P<secret>[^\s/@]{1,500})(?=@)", re.IGNORECASE),
-    # KEY=value, "key": "value", --key value: what comes after a name that says so.
-    re.compile(
-        rf"""(?P<kept>(?:{_TELLING})\w{{0,30}}+["']?\s{{0,3}}(?:=|:(?!//))\s{{0,3}})"""
-        r"""(?P<secret>"[^"]{1,500}"|'[^']{1,500}'|[^\s"',;&]+)""",
-        re.IGNORECASE,
+    (("bearer", "bas"), re.compile(r"(?P<kept>\b(?:Bearer|Basic) {1,3})(?P<secret>[A-Za-z0-9+/=._~-]{6,})", re.IGNORECASE)),
+    (
+        ("@",),
+        re.compile(r"(?P<kept>[a-z][a-z0-9+.-]{0,20}://[^\s:/@]{0,200}:)(?P<secret>[^\s/@]{1,500})(?=@)", re.IGNORECASE),
     ),
-    re.compile(
-        rf"(?P<kept>--[a-z0-9-]{{0,30}}?(?:{_TELLING})[a-z0-9-]{{0,30}} {{1,3}}'?)(?P<secret>[^\s'-][^\s']*)", re.IGNORECASE
+    # KEY=value, "key": "value", --key value: what comes after a name that says so.
+    (
+        _HINTS,
+        re.compile(
+            rf"""(?P<kept>(?:{_TELLING})\w{{0,30}}+["']?\s{{0,3}}(?:=|:(?!//))\s{{0,3}})"""
+            r"""(?P<secret>"[^"]{1,500}"|'[^']{1,500}'|[^\s"',;&]+)""",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        _HINTS,
+        re.compile(
+            rf"(?P<kept>--[a-z0-9-]{{0,30}}?(?:{_TELLING})[a-z0-9-]{{0,30}} {{1,3}}'?)(?P<secret>[^\s'-][^\s']*)", re.IGNORECASE
+        ),
     ),
     # Keys of the panel's own API, of GitHub, Slack and AWS, web tokens: they say themselves what they are.
-    re.compile(
-        r"(?P<kept>)(?P<secret>\b(?:spoc_|gh[pousr]_|github_pat_|xox[abp]-|AKIA|eyJ[A-Za-z0-9_-]{8,200}\.)[A-Za-z0-9_.-]{8,})"
+    (
+        _OF_ITSELF,
+        re.compile(
+            r"(?P<kept>)(?P<secret>\b(?:spoc_|gh[pousr]_|github_pat_|xox[abp]-|AKIA|eyJ[A-Za-z0-9_-]{8,200}\.)[A-Za-z0-9_.-]{8,})"
+        ),
     ),
 )
 _KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
@@ -139,6 +155,8 @@ class Masker:
             return MASK
         if self._known:
             line = self._known.sub(MASK, line)
-        for pattern in _PATTERNS:
-            line = pattern.sub(rf"\g<kept>{MASK}", line)
+        folded = line.casefold()
+        for hints, pattern in _PATTERNS:
+            if any(hint in folded for hint in hints):
+                line = pattern.sub(rf"\g<kept>{MASK}", line)
         return line

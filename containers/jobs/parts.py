@@ -14,9 +14,8 @@ from typing import Any, Final
 from django.conf import settings
 
 from containers.domain.plan import Action, PlanStep
-from containers.domain.secrecy import Masker
 from containers.domain.states import Operation
-from containers.errors import Cancelled, HostError, SpocError
+from containers.errors import Cancelled
 from containers.host.command import Runner
 from containers.host.locks import Busy, Locks
 from containers.jobs.cancel import INTERVAL_S, CancelWatch
@@ -179,29 +178,3 @@ class _Actions(Handler):
         """Pass on what was found or made."""
         if self._keep:
             self._keep(message)
-
-
-class MaskingRecorder(StepRecorder):
-    """Records what a program does without the secrets that it was given."""
-
-    def __init__(self, recorder: StepRecorder, secrets: Iterable[str]) -> None:
-        self.step = recorder.step
-        self._recorder = recorder
-        self._masker = Masker(secrets)
-
-    def tell(self, message: Message) -> None:
-        """Pass on a fact."""
-        self._recorder.tell(message)
-
-    def started(self, argv: Sequence[str]) -> int:
-        """Record a program without its secrets."""
-        return self._recorder.started([self._masker.mask(word) for word in argv])
-
-    def output(self, command_id: int, lines: Sequence[str]) -> None:
-        """Record lines of output without the secrets in them."""
-        self._recorder.output(command_id, [self._masker.mask(line) for line in lines])
-
-    def masked(self, error: SpocError, what: str) -> HostError:
-        """Return an error about `what` that tells no secret."""
-        details = "\n".join(self._masker.mask(line) for line in error.details.split("\n"))
-        return HostError(f"{what}: {self._masker.mask(error.brief)}", details, error.resolution)

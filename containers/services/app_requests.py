@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +34,7 @@ from containers.services import (
     plans,
     specs,
     uploads,
+    vault,
     ways_back,
 )
 from containers.services.actor import Actor
@@ -189,6 +191,7 @@ def request_restore(actor: Actor, name: str, given: Mapping[str, Any] | None = N
     """
     _require_source(actor, name, source)
     parsed = _inputs(Operation.APP_RESTORE, {**source, "answers": dict(given or {})})
+    parsed |= _kept_answers(parsed.pop("answers", {}), source.get("backup", ""))
     try:
         instance_name(name)
     except ValueError as error:
@@ -203,6 +206,23 @@ def request_restore_of(actor: Actor, name: str, file: File[Any], given: Mapping[
     access.require_somewhere(actor, "install")
     with uploads.kept(file) as stored:
         return request_restore(actor, name, given, upload=stored)
+
+
+def _kept_answers(given: Mapping[str, Any], file_name: str) -> dict[str, Any]:
+    """Return answers as a job's row may hold them: sealed, but for those to questions that are known not to be secret."""
+    public = _public_questions(file_name) if given else set()
+    plain = {name: value for name, value in given.items() if name in public}
+    hidden = {name: value for name, value in given.items() if name not in public}
+    return {**({"answers": plain} if plain else {}), **({"sealed": vault.seal(json.dumps(hidden))} if hidden else {})}
+
+
+def _public_questions(file_name: str) -> set[str]:
+    backup = backups().filter(file_name=file_name).first()
+    try:
+        found = apps.find(backup.app).manifest.questions if backup else ()
+    except SpocError:
+        return set()
+    return {question.name for question in found if not question.is_secret}
 
 
 def _require_source(actor: Actor, name: str, source: Mapping[str, str]) -> None:

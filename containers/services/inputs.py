@@ -29,6 +29,8 @@ MAX_ARGUMENT: Final = MAX_COMMAND
 MAX_TOTAL: Final = 8 * MAX_COMMAND
 MAX_VOLUMES: Final = 100
 MAX_CLEANED: Final = 1_000
+# Characters of answers that are sealed together.
+MAX_SEALED: Final = 4_000_000
 
 _IDENTITY_NAME: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 _IDENTITY_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
@@ -277,12 +279,16 @@ class AppBackupInputs(Inputs):
 
 
 class AppRestoreInputs(Inputs):
-    """Where a backup is: among the host's own, at a path on the server, or an upload; and answers in place of its own."""
+    """Where a backup is: among the host's own, at a path on the server, or an upload; and answers in place of its own.
+
+    `sealed` (services.vault) are those that are secret, or may be. A rotation of keys leaves jobs as they are.
+    """
 
     backup: Annotated[str, AfterValidator(backup_file)] | None = None
     path: Annotated[str, AfterValidator(_path)] | None = None
     upload: Annotated[str, AfterValidator(_upload)] | None = None
     answers: GivenAnswers = {}
+    sealed: Annotated[str, Field(max_length=MAX_SEALED)] = ""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

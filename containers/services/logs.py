@@ -2,6 +2,9 @@
 
 The container writes it, through LXC, so it is read as hostile. LXC empties the file when it is full
 (`lxc.console.size`, lxc.container.conf(5)); somebody may replace it, too. Whoever follows it holds a `Position`.
+
+Who may not edit the container, and so does not see the secrets of its definition (`services.disclosure`), does not read them
+here either, nor can search for them.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Self
@@ -18,7 +21,9 @@ from typing import Final, Self
 from django.conf import settings
 
 from containers.domain.layout import Layout
+from containers.domain.secrecy import Masker
 from containers.domain.text import strip_controls
+from containers.services import known_secrets, sight
 
 DEFAULT_BYTES: Final = 256 * 1024
 # LXC keeps a log below 1 MiB; of a larger one, which somebody else has made, no more is read.
@@ -77,7 +82,7 @@ def tail(name: str, size: int = DEFAULT_BYTES) -> str:
     Begins with a whole line. What follows a link or is no file is not read: whoever writes the log is not trusted.
     """
     with _opened(name) as descriptor:
-        return "" if descriptor is None else _text(_end(descriptor, size))
+        return "" if descriptor is None else _hiding(name)(_text(_end(descriptor, size)))
 
 
 def last(name: str, count: int, search: str = "") -> Piece:
@@ -86,7 +91,7 @@ def last(name: str, count: int, search: str = "") -> Piece:
         if descriptor is None:
             return NOTHING
         size = os.fstat(descriptor).st_size
-        piece = _piece(descriptor, max(0, size - MOST_BYTES), size, search, is_new=False)
+        piece = _piece(descriptor, max(0, size - MOST_BYTES), size, _Wanted(search, _hiding(name)), is_new=False)
     return Piece(piece.lines[-count:], piece.rest, piece.position, is_new=False)
 
 
@@ -96,10 +101,11 @@ def after(name: str, position: str, search: str = "") -> Piece:
         if descriptor is None:
             return NOTHING
         size, place = os.fstat(descriptor).st_size, Position.parse(position)
+        wanted = _Wanted(search, _hiding(name))
         begin = max(0, size - PIECE_BYTES)
         if place is not None and place.offset >= begin and place == _position(descriptor, place.offset):
-            return _piece(descriptor, place.offset, size, search, is_new=False)
-        return _piece(descriptor, begin, size, search, is_new=bool(position))
+            return _piece(descriptor, place.offset, size, wanted, is_new=False)
+        return _piece(descriptor, begin, size, wanted, is_new=bool(position))
 
 
 @contextmanager
@@ -121,18 +127,37 @@ def _end(descriptor: int, size: int) -> bytes:
     return data if whole <= size else data.partition(b"\n")[2]
 
 
-def _piece(descriptor: int, begin: int, end: int, search: str, *, is_new: bool) -> Piece:
+def _piece(descriptor: int, begin: int, end: int, wanted: _Wanted, *, is_new: bool) -> Piece:
     data = os.pread(descriptor, end - begin, begin)
     if begin and os.pread(descriptor, 1, begin - 1) != b"\n":
         # From within a line: what is left of it is none.
         cut = data.find(b"\n") + 1
         begin, data = begin + cut, data[cut:]
     whole, newline, rest = data.rpartition(b"\n")
-    text = _text(whole + newline)
-    lines = tuple(line for line in text.split("\n")[:-1] if search.casefold() in line.casefold())
+    lines = tuple(wanted.of(whole + newline)[:-1])
     position = _position(descriptor, begin + len(whole) + len(newline))
-    open_line = _text(rest)
-    return Piece(lines, open_line if search.casefold() in open_line.casefold() else "", str(position), is_new)
+    return Piece(lines, "".join(wanted.of(rest)), str(position), is_new)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which lines somebody asks for, and what he may not see of them."""
+
+    search: str
+    hide: Callable[[str], str]
+
+    def of(self, data: bytes) -> list[str]:
+        """Return the lines; one that has not ended is the last one, empty where all have."""
+        *lines, rest = self.hide(_text(data)).split("\n")
+        found = [line for line in lines if self.search.casefold() in line.casefold()]
+        return [*found, rest if self.search.casefold() in rest.casefold() else ""]
+
+
+def _hiding(name: str) -> Callable[[str], str]:
+    if sight.current().is_clear(name):
+        return str
+    masker = Masker(known_secrets.of_name(name))
+    return lambda text: "\n".join(masker.mask(line) for line in text.split("\n"))
 
 
 def _position(descriptor: int, offset: int) -> Position:

@@ -103,7 +103,7 @@ def _head(job: Job, *, with_person: bool = True) -> Iterator[str]:
     yield f"started: {_time(job.started_at)}"
     yield f"ended: {_time(job.ended_at)}"
     if job.inputs:
-        yield f"inputs: {', '.join(f'{key}: {_value(value)}' for key, value in job.inputs.items())}"
+        yield f"inputs: {', '.join(f'{key}: {_value(value)}' for key, value in job.inputs.items() if key != 'sealed')}"
     if job.revisions:
         yield f"revisions: {', '.join(f'{name} {number}' for name, number in job.revisions.items())}"
 

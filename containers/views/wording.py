@@ -78,7 +78,7 @@ def sentence(text: str) -> str:
 
 def inputs_in_short(inputs: dict[str, Any]) -> str:
     """Return what a job was given beside its targets: "command: sh -c ls, uid: 0"."""
-    return ", ".join(f"{key}: {_value(value)}" for key, value in inputs.items())
+    return ", ".join(f"{key}: {_value(value)}" for key, value in inputs.items() if key != "sealed")
 
 
 def _value(value: object) -> str:

@@ -75,6 +75,18 @@ def test_any_line_is_masked_and_none_grows_without_bound(line: str) -> None:
     assert len(Masker().mask(line)) <= len(MASK) * (len(line) + 1)
 
 
+ODD = ["BAS\u0131C ", "pa\u017f\u017fword", "api_\u212aey"]
+PIECES = [*ODD, "Basic ", "=", ": ", "a1b2c3d4", "://me:", "@", "ghs_", "eyJ", ".", "--", " "]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_no_pattern_is_left_out_that_would_find_something(line: str) -> None:
+    expected = line
+    for _hints, pattern in secrecy._PATTERNS:
+        expected = pattern.sub(rf"\g<kept>{MASK}", expected)
+    assert Masker().mask(line) == expected
+
+
 @pytest.mark.parametrize(
     ("value", "masked"),
     [

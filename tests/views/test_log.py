@@ -86,3 +86,15 @@ def test_a_stranger_sees_nothing_of_it(stranger_client: Client, log: Path) -> No
         response = stranger_client.get(f"/containers/web/log/{query}")
         assert response.status_code == 403
         assert b"secret" not in response.content
+
+
+def test_who_may_only_look_reads_no_secret_and_finds_none(log: Path, client: Client, viewer_client: Client) -> None:
+    rows.container("db", env={"DB_PASSWORD": "hunter22"})
+    (log.parent / "db.log").write_text("begins\nuses hunter22 now\nhunter22")
+    assert "hunter22" in client.get("/containers/db/log/").content.decode()
+    for query in ("", "?download", "?after="):
+        text = viewer_client.get(f"/containers/db/log/{query}").content.decode()
+        assert ("hunter22" in text, "uses ********" in text) == (False, True)
+    for search, found in (("hunter", False), ("uses", True)):
+        text = viewer_client.get(f"/containers/db/log/?after=&search={search}").content.decode()
+        assert (" now" in text) == found

@@ -137,7 +137,8 @@ class AppRestoreHandler(AppHandler):
         is_same = app.manifest.version == header.version
         if unknown := sorted(set(contents.volumes) - set(app.manifest.volumes)):
             raise InvalidRequest(f"{app.manifest.title} {app.manifest.version} has no volume {', '.join(unknown)}")
-        answers: dict[str, Any] = {**header.answers, **header.secrets, **self.inputs.get("answers", {})}
+        given = installations.opened(self.inputs.get("answers", {}), self.inputs.get("sealed", ""))
+        answers: dict[str, Any] = {**header.answers, **header.secrets, **given}
         # A volume of the other host's.
         for question in app.manifest.questions:
             if question.type == QuestionType.VOLUME:

@@ -34,8 +34,9 @@ from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.handlers.fetching import ImageFetchHandler
 from containers.jobs.handlers.layers import LayerBootstrapHandler
 from containers.jobs.handlers.publishing import PublishHandler
+from containers.jobs.masking import MaskingRecorder
 from containers.jobs.messages import Message, StepRecorder, VolumeMade
-from containers.jobs.parts import Doing, MaskingRecorder, Parts
+from containers.jobs.parts import Doing, Parts
 from containers.models import Image, Installation, Job, Layer
 from containers.services import app_images, hosts
 from containers.services import volumes as volume_service

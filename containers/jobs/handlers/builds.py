@@ -12,10 +12,11 @@ from django.db.models import QuerySet
 
 from containers.choices import LayerSource
 from containers.domain import build as building
-from containers.domain.build import BuildStep, FileFacts
+from containers.domain.build import BuildStep, FileFacts, RunStep
 from containers.domain.definition import MAX_LAYERS
 from containers.domain.image import ImageRef, layer_names
 from containers.domain.plan import Action, Plan, PlanStep
+from containers.domain.secrecy import values_of
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest
@@ -125,6 +126,7 @@ class ImageBuildHandler(ContainerHandler):
         if len(self._stack()) > MAX_LAYERS:
             raise InvalidRequest(f"the image would have {len(self._stack())} layers, a container can have {MAX_LAYERS}")
         self._acts, self.subjects, self._looks = {}, {}, {}
+        self.secrets = {self.name: self._secrets()}
         steps = self._steps_to_build() if self.builds else self._steps_without()
         self.plan = Plan(self.operation, (), tuple(steps))
         if self.builds:
@@ -133,6 +135,10 @@ class ImageBuildHandler(ContainerHandler):
             self._place.subject = self.subjects[self.name]
             return self._with_network(steps)
         return steps
+
+    def _secrets(self) -> set[str]:
+        runs = (step.env for step in self.outline.build.steps if isinstance(step, RunStep))
+        return set().union(*map(values_of, runs))
 
     def _steps_without(self) -> list[PlanStep]:
         self._place = self._workplace({})
@@ -205,11 +211,13 @@ class ImageBuildHandler(ContainerHandler):
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
         """Do one step; what cleans up is not ended by a cancel."""
-        runner = Runner(recorder) if step.always else self.runner(recorder)
+        masking = self.masking(recorder, step.container)
+        runner = Runner(masking) if step.always else self.runner(masking)
         if step.action == Action.NETWORK:
             ensure_network(settings.BRIDGE, settings.SUBNET, runner)
             return
-        self._acts[step.number](Work(self._place, runner, recorder))
+        with masking.telling_none():
+            self._acts[step.number](Work(self._place, runner, masking))
 
     def keep(self, message: messages.Message) -> None:
         """Write that layer and image are there, both at once, and all that is known of the container."""

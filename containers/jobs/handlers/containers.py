@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,10 +28,11 @@ from containers.jobs import messages
 from containers.jobs.executor import POLL_S
 from containers.jobs.handlers import actions
 from containers.jobs.handlers.base import Handler
+from containers.jobs.masking import MaskingRecorder
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Mount
 from containers.querysets import ContainerQuerySet
-from containers.services import access, containers, drift, operations, specs, states, volumes
+from containers.services import access, containers, drift, known_secrets, operations, specs, states, volumes
 from containers.services.hosts import is_name
 from containers.services.plans import WHOLE_HOST
 
@@ -54,6 +55,8 @@ class ContainerHandler(Handler):
     _looked_at: datetime
     plan: Plan
     subjects: dict[str, actions.Subject]
+    # By container: what no record may tell.
+    secrets: Mapping[str, Collection[str]]
 
     @property
     def operation(self) -> Operation:
@@ -106,10 +109,11 @@ class ContainerHandler(Handler):
 
     def steps(self) -> Sequence[PlanStep]:
         """Look at rows and host and let the planner decide. The graph is the one that the locks were taken for."""
-        self._looks, self.subjects = {}, {}
+        self._looks, self.subjects, self.secrets = {}, {}, {}
         if self.operation == Operation.DESTROY and not self._targets:
             return []
         rows = list(self._rows().filter(name__in=self._scope).with_definition())
+        self.secrets = known_secrets.of_containers(rows)
         self.plan = plan.plan(self.operation, self._targets, self.graph, self._facts(rows))
         if self.operation == Operation.DESTROY:
             operations.check_protection(self.plan.targets)
@@ -165,7 +169,7 @@ class ContainerHandler(Handler):
         checks = {row.name: command for row in running if self.operation in NEEDS_READY and (command := _ready_command(row))}
         if not checks:
             return {}
-        lxcs = {name: Lxc(self.layout, self.runner(self.early_recorder(name))) for name in checks}
+        lxcs = {name: Lxc(self.layout, self.runner(self.masking(self.early_recorder(name), name))) for name in checks}
         with ThreadPoolExecutor(min(self.concurrency, len(checks)), thread_name_prefix="step") as pool:
             answers = {name: pool.submit(actions.is_ready, lxcs[name], name, command) for name, command in checks.items()}
             while futures.wait(answers.values(), timeout=POLL_S).not_done:
@@ -209,13 +213,19 @@ class ContainerHandler(Handler):
 
     def act(self, step: PlanStep, recorder: StepRecorder) -> None:
         """Do one step of the plan."""
-        runner = self.runner(recorder)
         if step.action == Action.NETWORK:
-            network.ensure(settings.BRIDGE, settings.SUBNET, runner)
+            network.ensure(settings.BRIDGE, settings.SUBNET, self.runner(recorder))
             return
+        masking = self.masking(recorder, step.container)
+        runner = self.runner(masking)
         inputs = self.inputs if step.container in self.plan.targets else {}
-        task = actions.Task(self.subjects[step.container], inputs, self.layout, runner, recorder, Lxc(self.layout, runner))
-        actions.ACTIONS[step.action](task)
+        task = actions.Task(self.subjects[step.container], inputs, self.layout, runner, masking, Lxc(self.layout, runner))
+        with masking.telling_none():
+            actions.ACTIONS[step.action](task)
+
+    def masking(self, recorder: StepRecorder, container: str) -> MaskingRecorder:
+        """Return a recorder of what is done to a container, which tells none of its secrets."""
+        return MaskingRecorder(recorder, self.secrets.get(container, ()))
 
     @singledispatchmethod
     def keep(self, message: messages.Message) -> None:

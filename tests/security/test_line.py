@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -11,15 +12,19 @@ from django.conf import settings as django_settings
 
 from containers.jobs import runner
 from containers.models import Event
-from tests.security.attacks import ATTACKS, Attack, World
+from tests.security import attacks, sign_in_attacks
+from tests.security.attacks import Attack, World
 from tests.support import rows
 from tests.support.audit import keeper_below
 
+ATTACKS = (*attacks.ATTACKS, *sign_in_attacks.ATTACKS)
 SECURITY = Path(__file__).parents[2] / "SECURITY.md"
 
 
 @pytest.fixture
-def world(redis_server: redis.Redis, db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(redis_server: redis.Redis, db: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch) -> World:
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
     (django_settings.RUN_DIR / "locks").mkdir(mode=0o700, parents=True, exist_ok=True)
     operator = rows.user("operator", "operate_container", "open_terminal")
     made = World(redis_server, tmp_path, keeper_below(tmp_path), operator, rows.user("stranger"))

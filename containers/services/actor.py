@@ -22,6 +22,8 @@ class Actor:
     name: str = ""
     # Of the request that asks; everything that it does is recorded with it.
     request_id: str = ""
+    # That acts in somebody's name; everything that it does is recorded with it, too.
+    job: Job | None = None
 
     @property
     def user_name(self) -> str:
@@ -33,7 +35,7 @@ def of_job(job: Job) -> Actor:
     """Return who asked for a job, for what is written in his name; an account may be gone since, its name stays. One query."""
     via = Via(job.via) if job.via in Via else Via.WEB
     user = User.objects.filter(pk=job.user_id).first() if job.user_id else None
-    return Actor(user, via, job.remote_address, job.user_name)
+    return Actor(user, via, job.remote_address, job.user_name, job=job)
 
 
 def of_request(request: HttpRequest, user: User | AnonymousUser, via: Via) -> Actor:

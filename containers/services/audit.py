@@ -51,7 +51,7 @@ def record(actor: Actor, kind: str, subject: str, data: Mapping[str, Any], job: 
         via=actor.via,
         request_id=actor.request_id,
         data=data,
-        job=job,
+        job=job or actor.job,
     )
     return append(event)
 

@@ -19,7 +19,7 @@ from containers.errors import Unrecorded
 from containers.jobs.journal import Journal
 from containers.models import Container, Event, EventGap, Job
 from containers.services import audit
-from containers.services.actor import Actor
+from containers.services.actor import Actor, of_job
 from containers.services.audit_jobs import JobCheck
 from tests.support import rows
 
@@ -34,6 +34,13 @@ def is_chained() -> bool:
             return False
         previous = event.digest
     return True
+
+
+@pytest.mark.django_db
+def test_what_a_job_does_in_somebodys_name_is_recorded_with_the_job() -> None:
+    job = Job.objects.create(host=rows.host(), operation="app-install", targets=["blog"], user_name="ann", via=Via.API)
+    event = audit.record(of_job(job), EventKind.CONTAINER_CREATE, "blog-web", {})
+    assert (event.job_id, event.user_name, event.via) == (job.pk, "ann", Via.API)
 
 
 @pytest.mark.django_db

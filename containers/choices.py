@@ -103,6 +103,7 @@ class Operation(TextChoices):
     APP_UNINSTALL = states.Operation.APP_UNINSTALL.value, _("Uninstall app")
     APP_BACKUP = states.Operation.APP_BACKUP.value, _("Back up app")
     APP_RESTORE = states.Operation.APP_RESTORE.value, _("Restore app")
+    BACKUP_REMOVE = states.Operation.BACKUP_REMOVE.value, _("Remove backup")
     APP_FORGET = states.Operation.APP_FORGET.value, _("Give up way back of app")
     APP_MEND = states.Operation.APP_MEND.value, _("Mend app")
 
@@ -261,7 +262,7 @@ class EventKind(TextChoices):
     VOLUME_REMOVE = "volume.remove", _("Volume removal asked for")
     CLEAN_UP = "clean-up", _("Clean-up asked for")
     BACKUP_DOWNLOAD = "backup.download", _("Backup downloaded")
-    BACKUP_REMOVE = "backup.remove", _("Old backup removed")
+    BACKUP_REMOVE = "backup.remove", _("Backup removed")
 
     # The trail itself
     AUDIT_BEGIN = "audit.begin", _("Chain begun")

@@ -86,6 +86,13 @@ class VersionConverter(NameConverter):
     regex = f"(?:{valid}|~)"
 
 
+class BackupConverter(NameConverter):
+    """A backup's file."""
+
+    valid = r"[a-z][a-z0-9-]{0,80}\.tar"
+    regex = f"(?:{valid}|~)"
+
+
 class OperationConverter:
     """What a click can do to containers, deleting apart, which has a page of its own."""
 
@@ -113,6 +120,7 @@ class NumberConverter:
 register_converter(NameConverter, "container")
 register_converter(LayerConverter, "layer")
 register_converter(VersionConverter, "version")
+register_converter(BackupConverter, "backup")
 register_converter(OperationConverter, "operation")
 register_converter(NumberConverter, "number")
 
@@ -295,6 +303,7 @@ app_urls: Final = [
     path("installations/<container:name>/schedule/", upkeep.schedule, name="installation-schedule"),
     path("installations/<container:name>/uninstall/", upkeep.uninstall, name="installation-uninstall"),
     path("restore/", upkeep.restore, name="backup-restore"),
+    path("backups/<backup:file>/remove/", upkeep.remove_backup, name="backup-remove"),
 ]
 
 urlpatterns = [

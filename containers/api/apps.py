@@ -383,3 +383,12 @@ def download_backup(request: ApiRequest, file: str) -> HttpResponseBase:
     backup = app_requests.get_backup(file)
     access.require_install(request.auth, backup.app, backup.installation)
     return send(request, files.download_backup(actor_of(request), backup))
+
+
+@router.delete("/backups/{file}/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
+def remove_backup(request: ApiRequest, file: str) -> HttpResponse:
+    """Remove a backup, for good; one that is being restored stays."""
+    backup = app_requests.get_backup(file)
+    app_requests.require_backup(actor_of(request), backup.file_name)
+    require_recent(request)
+    return accepted(app_requests.request_backup_removal(actor_of(request), backup))

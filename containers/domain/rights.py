@@ -101,6 +101,7 @@ RIGHT_OF: Final[Mapping[Operation, Right]] = {
     Operation.APP_UNINSTALL: "install",
     Operation.APP_BACKUP: "install",
     Operation.APP_RESTORE: "install",
+    Operation.BACKUP_REMOVE: "install",
     Operation.APP_FORGET: "install",
     Operation.APP_MEND: "install",
     Operation.DEMO: "edit",

@@ -65,5 +65,6 @@ class Operation(StrEnum):
     APP_UNINSTALL = "app-uninstall"
     APP_BACKUP = "app-backup"
     APP_RESTORE = "app-restore"
+    BACKUP_REMOVE = "backup-remove"
     APP_FORGET = "app-forget"
     APP_MEND = "app-mend"

@@ -76,8 +76,11 @@ def open_backup(directory: Path, name: str) -> int:
 
 
 def remove(directory: Path, name: str) -> None:
-    """Remove a backup; one that is gone already is fine."""
-    (directory / name).unlink(missing_ok=True)
+    """Remove a backup; one that is gone already is fine. Raises HostError."""
+    try:
+        (directory / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise HostError(f"the backup cannot be removed: {error.strerror}") from error
 
 
 def remove_unfinished_of(directory: Path, installation: str) -> None:

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from containers.errors import Conflict
 
-_NAME: Final = re.compile(r"([a-z]+:)?[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME: Final = re.compile(r"([a-z]+:)?[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 # Whoever asks whether a job lives holds its lock for a moment.
 _JOB_TRIES: Final = 40
 _JOB_RETRY_S: Final = 0.005

@@ -37,7 +37,7 @@ SYSTEM = Actor(None, Via.SYSTEM, None)
 # A removal that failed would fail again at once.
 RETRY_S: Final = 60
 # What is done by doing it once more, whatever was done already.
-GOES_ON: Final = frozenset({Operation.LAYER_REMOVE, Operation.IMAGE_REMOVE, Operation.CLEAN_UP})
+GOES_ON: Final = frozenset({Operation.LAYER_REMOVE, Operation.IMAGE_REMOVE, Operation.CLEAN_UP, Operation.BACKUP_REMOVE})
 
 
 def reap(host: Host) -> list[Job]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.files import File
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from containers.catalog import apps
 from containers.catalog.apps import App
@@ -225,6 +225,16 @@ def _public_questions(file_name: str) -> set[str]:
     return {question.name for question in found if not question.is_secret}
 
 
+def request_backup_removal(actor: Actor, backup: Backup) -> Job:
+    """Queue the removal of one backup. Raises Conflict while it is being restored, and where it is going already."""
+    require_backup(actor, backup.file_name)
+    restores = Q(operation=Operation.APP_RESTORE, inputs__backup=backup.file_name)
+    removes = Q(operation=Operation.BACKUP_REMOVE, targets=[backup.file_name])
+    if job := hosts.jobs().filter(restores | removes, state__in=ACTIVE_JOB_STATES).first():
+        raise Conflict(f"Job {job.pk} is at the backup {backup} already")
+    return queue(actor, Operation.BACKUP_REMOVE, [backup.file_name], {}, host=backup.host)
+
+
 def _require_source(actor: Actor, name: str, source: Mapping[str, str]) -> None:
     """Raise Refused where the backup is somebody else's. What one sends is judged when it is read: then its app is known."""
     if file_name := source.get("backup"):
@@ -248,9 +258,21 @@ def require(actor: Actor, row: Installation) -> None:
         access.require(actor, "operate", *others)
 
 
+def require_backup(actor: Actor, file_name: str) -> None:
+    """Raise Refused unless `actor` may install what a backup is of; of one that is gone, only who may install anything."""
+    row = backups().filter(file_name=file_name).first()
+    if row is None:
+        access.require(actor, "install")
+    else:
+        access.require_install(actor, row.app, row.installation)
+
+
 def require_job(actor: Actor, job: Job) -> None:
     """Raise Refused unless `actor` may have done what a job on an app does."""
     names = job.targets if isinstance(job.targets, list) else []
+    if job.operation == Operation.BACKUP_REMOVE:
+        require_backup(actor, str(names[0]) if names else "")
+        return
     row = installations.rows().filter(name__in=[name for name in names if isinstance(name, str)]).first()
     given = job.inputs.get("app") if isinstance(job.inputs, dict) else None
     if row is None and not isinstance(given, str):

@@ -84,7 +84,7 @@ def retry(actor: Actor, job: Job) -> Job:
 
 def _require(actor: Actor, job: Job) -> None:
     """Raise Refused unless `actor` may have done what `job` does; of what is no operation, only who may do anything."""
-    if job.operation in app_requests.APP_OPERATIONS:
+    if job.operation in (*app_requests.APP_OPERATIONS, Operation.BACKUP_REMOVE):
         app_requests.require_job(actor, job)
         return
     operation = Operation(job.operation) if job.operation in list(Operation) else Operation.TIDY

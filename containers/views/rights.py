@@ -74,6 +74,7 @@ MEANINGS: Final[dict[Operation, str | Promise]] = {
     Operation.APP_UNINSTALL: _("Removes an app's containers, and of its volumes those that were asked for by name."),
     Operation.APP_BACKUP: _("Writes an app's volumes and answers into one file, while its containers stand still."),
     Operation.APP_RESTORE: _("Installs an app with the volumes and answers of a backup. Reads it as hostile."),
+    Operation.BACKUP_REMOVE: _("Removes one backup of an app, which no job is restoring."),
     Operation.APP_FORGET: _("Removes the copies of an app's volumes that a way back to the version before needs."),
     Operation.APP_MEND: _("Ends what a vanished job began with an app: forward or back, never half."),
     Operation.DEMO: _("Makes a small layer of the host's own busybox, and three containers on it."),

@@ -1,4 +1,4 @@
-"""What is done to an installation: updated, taken back, backed up, restored, uninstalled. All of it works without script."""
+"""What is done to an installation and its backups, from update to uninstall. All of it works without script."""
 
 from __future__ import annotations
 
@@ -160,6 +160,22 @@ def restore(request: Request) -> HttpResponse:
         form.refuse(error)
     context = {"section": "apps", "form": form, "chosen": chosen, "ports": _ports(chosen, request.POST)}
     return render(request, "installations/restore.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "POST"])
+@opens_to(INSTALL)
+def remove_backup(request: Request, file: str) -> HttpResponse:
+    row = app_requests.get_backup(file)
+    app_requests.require_backup(actor_of(request), row.file_name)
+    require_recent(request)
+    error = None
+    if request.method == "POST":
+        job, error = _ask(lambda: app_requests.request_backup_removal(actor_of(request), row))
+        if job:
+            return _queued(request, job)
+    template = "installations/_remove_backup.html" if request.htmx else "installations/remove_backup.html"
+    context = {"section": "apps", "backup": row, "error": error}
+    return render(request, template, context, status=error.status if error else 200)
 
 
 def _restore(request: Request, form: RestoreForm) -> Job:

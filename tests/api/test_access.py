@@ -176,6 +176,7 @@ def test_all_operations_of_the_contract_are_there() -> None:
         ("POST", "/installations/{name}/forget/"),
         ("PUT", "/installations/{name}/schedule/"),
         ("GET", "/backups/{file}/"),
+        ("DELETE", "/backups/{file}/"),
         ("GET", "/containers/{name}/drift/"),
         ("POST", "/containers/{name}/drift/adopt/"),
         ("POST", "/containers/{name}/drift/ignore/"),

@@ -181,6 +181,18 @@ def test_a_backup_is_downloaded_on_record_by_who_has_the_right(
     assert api.get("/backups/blog-1.tar/").status_code == 404
 
 
+def test_a_backup_is_removed_by_who_has_the_right(api: Api, viewer: User) -> None:
+    backup()
+    for name in ("blog-2.tar", "..%2fblog-1.tar", "x"):
+        assert api.delete(f"/backups/{name}/").status_code == 404
+    Grant.objects.create(user=viewer, right="install", pattern="wiki", app="note")
+    assert Api(viewer).delete("/backups/blog-1.tar/").status_code == 403
+    assert not Job.objects.filter(operation="backup-remove").exists()
+    response = api.delete("/backups/blog-1.tar/")
+    assert (response.status_code, response.json()["job"]) == (202, Job.objects.get(operation="backup-remove").pk)
+    assert api.delete("/backups/blog-1.tar/").status_code == 409
+
+
 def test_who_may_only_some_sees_and_changes_only_these(api: Api) -> None:
     installed()
     installed("shop-1")

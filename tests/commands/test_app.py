@@ -12,8 +12,8 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from containers.host import app_backups
-from containers.models import Host, Installation, InstallationVersion, Job, Layer
-from containers.services import installations
+from containers.models import Backup, Host, Installation, InstallationVersion, Job, Layer
+from containers.services import hosts, installations
 from tests.support import exports
 from tests.support.apps import MANIFEST, fetched, installed, write
 
@@ -122,6 +122,16 @@ def test_the_way_back_and_the_schedule() -> None:
     app("--no-wait", "forget", "blog")
     assert Job.objects.latest("pk").operation == "app-forget"
     assert "no more by itself" in app("schedule", "blog", "never")
+
+
+def test_a_backup_is_removed_by_its_name() -> None:
+    values = {"installation": "blog", "app": "note", "version": "1.0", "size_bytes": 1}
+    Backup.objects.create(host=hosts.current(), file_name="blog-1.tar", **values)
+    for name in ("blog-2.tar", "../blog-1.tar"):
+        with pytest.raises(CommandError, match="There is no backup"):
+            app("--no-wait", "remove-backup", name)
+    app("--no-wait", "remove-backup", "blog-1.tar")
+    assert last() == ("backup-remove", ["blog-1.tar"], {})
 
 
 def test_apps_travel_by_command(catalog: Path) -> None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from containers.choices import JobState, Via
+from containers.domain.layout import Layout
 from containers.domain.states import Operation
-from containers.models import Backup, BackupSchedule, Event, Grant, Job
+from containers.host.locks import Locks
+from containers.jobs import reaper
+from containers.jobs.cancel import CancelWatch
+from containers.jobs.handlers import HANDLERS
+from containers.jobs.journal import Journal
+from containers.models import Backup, BackupSchedule, Event, Grant, Host, Job
 from containers.services import app_requests, backup_schedules
 from containers.services.actor import Actor
 from tests.jobs.shop import PORT, SMALL, SYSTEM, Shop, ok
 from tests.support import rows
+
+if TYPE_CHECKING:
+    from tests.jobs.conftest import Panel
 
 pytestmark = pytest.mark.lxc
 
@@ -26,6 +37,21 @@ def anna(host: object) -> User:
     person = rows.limited("anna", "shop-*")
     Grant.objects.create(user=person, right="install", pattern="shop-*", app="note")
     return person
+
+
+@pytest.fixture
+def spare(panel: Panel, layout: Layout, host: Host) -> Iterator[Backup]:
+    """A backup of an installation that is gone, and its file."""
+    row = keep(layout, host, "shop-1-20260101-030000-7.tar")
+    yield row
+    for path in layout.backups.iterdir():
+        path.unlink()
+
+
+def keep(layout: Layout, host: Host, file_name: str) -> Backup:
+    (layout.backups / file_name).write_bytes(b"tar")
+    values = {"installation": "shop-1", "app": "note", "version": "1.0", "size_bytes": 3}
+    return Backup.objects.create(host=host, file_name=file_name, **values)
 
 
 def due(shop: Shop) -> Job:
@@ -100,3 +126,69 @@ def test_a_volume_of_somebody_else_in_a_forged_row_is_refused(shop: Shop, anna: 
     job = shop.panel.run(job)
     assert (job.state, "You may not take over volume blog-data" in job.reason) == (JobState.FAILED, True)
     assert shop.read("installed").startswith("blog")
+
+
+def test_one_backup_is_removed_on_record(panel: Panel, layout: Layout, host: Host, spare: Backup, anna: User) -> None:
+    other = keep(layout, host, "shop-1-20260102-030000-8.tar")
+    job = app_requests.request_backup_removal(Actor(anna, Via.WEB, None), spare)
+    ok(panel.run(job))
+    assert [path.name for path in layout.backups.iterdir()] == [other.file_name]
+    assert list(Backup.objects.all()) == [other]
+    gone = Event.objects.get(kind="backup.remove")
+    assert (gone.subject, gone.user, gone.job, gone.data) == ("shop-1", anna, job, {"file": spare.file_name})
+    assert [(step.action, step.reason) for step in job.steps.all()] == [("remove", f"backup {spare.file_name}")]
+
+
+def test_who_lost_the_right_has_no_backup_removed(panel: Panel, layout: Layout, spare: Backup, anna: User) -> None:
+    job = app_requests.request_backup_removal(Actor(anna, Via.WEB, None), spare)
+    Grant.objects.filter(right="install").update(app="wiki")
+    job = panel.run(job)
+    assert (job.state, "You may not install note as shop-1" in job.reason) == (JobState.FAILED, True)
+    assert (layout.backups / spare.file_name).exists()
+    assert Backup.objects.get() == spare
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [[], ["a.tar", "b.tar"], [7], "a.tar", ["../precious.tar"], ["/etc/passwd"], [".."], ["sub/x.tar"], ["x.tar\n"], ["x"]],
+)
+def test_what_is_no_backup_is_not_removed(panel: Panel, layout: Layout, make_job: Callable[..., Job], targets: Any) -> None:
+    precious = layout.backups.parent / "precious.tar"
+    precious.write_bytes(b"kept")
+    job = make_job("backup-remove")
+    Job.objects.filter(pk=job.pk).update(targets=targets)
+    assert panel.run(job).state == JobState.FAILED
+    assert not job.steps.exists()
+    assert precious.read_bytes() == b"kept"
+    precious.unlink()
+
+
+def test_a_backup_that_is_being_restored_is_locked(panel: Panel, layout: Layout, host: Host, spare: Backup) -> None:
+    long = keep(layout, host, f"{'a' * 40}-20260101-030000-12345678.tar")
+    restore = app_requests.request_restore(SYSTEM, "shop-2", backup=long.file_name)
+    removal = Job.objects.create(host=host, operation="backup-remove", targets=[long.file_name], via=Via.SYSTEM)
+    # Whatever a restore locks is what its handler says.
+    names = HANDLERS[restore.operation](restore, Journal(restore), CancelWatch(restore)).scope()
+    with Locks(settings.RUN_DIR).try_acquire(names, f"job {restore.pk}"):
+        assert panel.run(removal).state == JobState.WAITING
+        assert (layout.backups / long.file_name).exists()
+    ok(panel.run(removal))
+    assert not (layout.backups / long.file_name).exists()
+
+
+def test_a_removal_that_fails_keeps_the_row_and_one_that_was_lost_is_done_again(
+    panel: Panel, layout: Layout, host: Host, spare: Backup
+) -> None:
+    path = layout.backups / spare.file_name
+    path.unlink()
+    path.mkdir()
+    failed = panel.run(app_requests.request_backup_removal(SYSTEM, spare))
+    assert (failed.state, "the backup cannot be removed: Is a directory" in failed.reason) == (JobState.FAILED, True)
+    assert Backup.objects.get() == spare
+    path.rmdir()
+    lost = Job.objects.create(host=host, operation="backup-remove", targets=[spare.file_name], via=Via.WEB, state="running")
+    assert reaper.reap(host) == [lost]
+    again = Job.objects.latest("pk")
+    assert (again.operation, again.targets) == ("backup-remove", [spare.file_name])
+    ok(panel.run(again))
+    assert not Backup.objects.exists()

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from containers.catalog import apps
-from containers.choices import MountKind, Via
+from containers.choices import Cancel, JobState, MountKind, Via
 from containers.domain.rights import Scope
-from containers.errors import Forbidden, InvalidRequest
+from containers.errors import Conflict, Forbidden, InvalidRequest
 from containers.models import Backup, Grant, Installation, Job, Volume
 from containers.services import access, app_requests, hosts
 from containers.services import jobs as job_service
@@ -111,6 +111,37 @@ def test_a_backup_is_restored_by_who_may_have_it(actor: Actor) -> None:
         app_requests.request_restore(actor, "shop-3", path="/srv/backup.tar")
     with pytest.raises(InvalidRequest):
         app_requests.request_restore(actor, "shop-3", backup="none-1.tar")
+
+
+def test_a_backup_is_removed_by_who_may_have_it_and_not_while_it_is_restored(actor: Actor) -> None:
+    own, other = (
+        Backup.objects.create(
+            host=hosts.current(), file_name=f"{name}-1.tar", installation=name, app="note", version="1.0", size_bytes=1
+        )
+        for name in ("shop-1", "blog")
+    )
+    with pytest.raises(Forbidden, match="You may not install note as blog"):
+        app_requests.request_backup_removal(actor, other)
+    restore = app_requests.request_restore(actor, "shop-2", backup=own.file_name)
+    with pytest.raises(Conflict, match=f"Job {restore.pk} is at the backup shop-1-1.tar already"):
+        app_requests.request_backup_removal(actor, own)
+    Job.objects.update(state=JobState.SUCCEEDED)
+    job = app_requests.request_backup_removal(actor, own)
+    assert (job.operation, job.targets, job.inputs) == ("backup-remove", ["shop-1-1.tar"], {})
+    with pytest.raises(Conflict, match=f"Job {job.pk} is at the backup"):
+        app_requests.request_backup_removal(actor, own)
+    assert job_service.cancel(actor, job, Cancel.NEXT).state == JobState.CANCELLED
+    assert job_service.retry(actor, job).targets == ["shop-1-1.tar"]
+
+
+@pytest.mark.parametrize("targets", [["blog-1.tar"], ["gone-1.tar"], [], "x", [{}]])
+def test_a_removal_of_somebody_elses_backup_is_neither_repeated_nor_cancelled(actor: Actor, targets: object) -> None:
+    values = {"installation": "blog", "app": "note", "version": "1.0", "size_bytes": 1}
+    Backup.objects.create(host=hosts.current(), file_name="blog-1.tar", **values)
+    job = Job.objects.create(host=hosts.current(), operation="backup-remove", targets=targets, via=Via.WEB)
+    for do in (job_service.retry, lambda who, what: job_service.cancel(who, what, Cancel.NOW)):
+        with pytest.raises(Forbidden):
+            do(actor, job)
 
 
 def test_jobs_of_others_are_neither_repeated_nor_cancelled(actor: Actor, admin: User) -> None:

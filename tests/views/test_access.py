@@ -11,7 +11,7 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from containers.choices import Operation
-from containers.models import Command, Container, Event, Installation, Job, Layer, Revision, Step
+from containers.models import Backup, Command, Container, Event, Installation, Job, Layer, Revision, Step
 from containers.services import recipes
 from containers.urls import urlpatterns
 from tests.support import exports, rows
@@ -176,6 +176,7 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "layer-file": [layer],
         "layer-remove": [layer],
         "volume-remove": ["unused"],
+        "backup-remove": ["gone-1.tar"],
         "volume-detail": ["unused"],
         "volume-file": ["unused"],
     }
@@ -196,6 +197,8 @@ def _rows() -> Iterator[None]:
     recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM of-image"), "salt", recipes.FileContent(b""))
     rows.container("web")
     Installation.objects.create(host=rows.host(), name="site", app="static-site", version="1.0", state="installed")
+    values = {"installation": "gone", "app": "static-site", "version": "1.0", "size_bytes": 1}
+    Backup.objects.create(host=rows.host(), file_name="gone-1.tar", **values)
     step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")
     Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())
     with exports.own("spare:1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from containers.choices import EventKind, InstallationState, MountKind
 from containers.errors import HostError
@@ -188,6 +190,39 @@ def test_a_backup_becomes_an_installation_under_a_free_name(client: Client) -> N
     client.post("/restore/?backup=blog-1.tar", {"backup": "blog-1.tar", "name": "blog", "answers.port": "30500"})
     found = job("app-restore")
     assert (found.targets, found.inputs) == (["blog"], {"backup": "blog-1.tar", "answers": {"port": "30500"}})
+
+
+def test_a_backup_is_deleted_in_a_dialog_that_says_which(client: Client, row: Installation) -> None:
+    backup()
+    backup("gone")
+    for page, name in (("/installations/blog/", "blog-1.tar"), ("/installations/", "gone-1.tar")):
+        assert main(client.get(page)).one("a", href=f"/backups/{name}/remove/")["data-dialog"] == ""
+    Backup.objects.update(created_at=timezone.now() - timedelta(days=3))
+    dialog = client.get("/backups/gone-1.tar/remove/", headers=HTMX)
+    assert parse(dialog).one("h1").text == "Delete a backup of gone"
+    for text in ("gone-1.tar", "note 1.0", "2 KiB", "3 d ago"):
+        assert text in dialog.content.decode(), text
+    assert not Job.objects.filter(operation="backup-remove").exists()
+    sent = client.post("/backups/gone-1.tar/remove/", headers=HTMX)
+    assert sent["HX-Redirect"] == f"/jobs/{job('backup-remove').pk}/"
+    assert job("backup-remove").targets == ["gone-1.tar"]
+    again = client.post("/backups/gone-1.tar/remove/")
+    assert again.status_code == 409
+    assert "is at the backup gone-1.tar already" in main(again).one("div", role="alert").text
+    assert not main(again).all("button", "btn-danger")
+
+
+def test_a_backup_of_somebody_else_is_not_deleted(client: Client, viewer_client: Client) -> None:
+    backup()
+    backup("shop-1")
+    for name in ("blog-2.tar", "..%2fblog-1.tar", "~", "x"):
+        assert client.post(f"/backups/{name}/remove/").status_code == 404, name
+    assert not viewer_client.get("/installations/").content.decode().count("/remove/")
+    assert viewer_client.post("/backups/blog-1.tar/remove/").status_code == 403
+    client.force_login(rows.limited("anna", "shop-*", "install"))
+    assert client.post("/backups/blog-1.tar/remove/").status_code == 403
+    assert not Job.objects.filter(operation="backup-remove").exists()
+    assert client.post("/backups/shop-1-1.tar/remove/").status_code == 302
 
 
 def test_what_cannot_be_restored_is_refused_at_its_field(

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from containers.models import Event, Installation, Job
+from containers.models import Backup, Event, Installation, Job
 from containers.services import signing
 from tests.support import rows
 from tests.support.html import parse
@@ -136,20 +136,25 @@ def test_who_was_away_confirms_and_goes_on_where_he_was(person: User) -> None:
     assert list(kinds[:2]) == ["session.end", "sign-in.confirm"]
 
 
-@pytest.mark.parametrize("page", ["/containers/web/delete/", "/installations/site/uninstall/", "/volumes/unused/remove/"])
+@pytest.mark.parametrize(
+    "page",
+    ["/containers/web/delete/", "/installations/site/uninstall/", "/volumes/unused/remove/", "/backups/gone-1.tar/remove/"],
+)
 def test_what_cannot_be_undone_is_asked_for_again(operator: User, page: str) -> None:
     operator.set_password(PASSWORD)
     operator.save()
     rows.container("web")
     rows.volume("unused")
     Installation.objects.create(host=rows.host(), name="site", app="static-site", version="1.0", state="installed")
+    values = {"installation": "gone", "app": "static-site", "version": "1.0", "size_bytes": 1}
+    Backup.objects.create(host=rows.host(), file_name="gone-1.tar", **values)
     client = sign_in(Client(), operator)
     assert client.get(page).status_code == 200
     show_again(client, operator, seconds_ago=601)
     for response in (client.get(page), client.post(page, {"confirm": page.split("/")[2]})):
         assert response["Location"].replace("%2F", "/") == f"/confirm/?next={page}"
     assert client.get(page, headers=HTMX)["HX-Redirect"].replace("%2F", "/") == f"/confirm/?next={page}"
-    assert not Job.objects.filter(operation__in=("destroy", "app-uninstall", "volume-remove")).exists()
+    assert not Job.objects.filter(operation__in=("destroy", "app-uninstall", "volume-remove", "backup-remove")).exists()
 
 
 # What takes images, layers, apps and whom they are believed from away, by button.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from containers.domain.states import Operation
-from containers.jobs.handlers.app_backups import AppBackupHandler, AppRestoreHandler
+from containers.jobs.handlers.app_backups import AppBackupHandler, AppRestoreHandler, BackupRemoveHandler
 from containers.jobs.handlers.app_mending import AppMendHandler
 from containers.jobs.handlers.app_sources import (
     CatalogueFetchHandler,
@@ -75,6 +75,7 @@ HANDLERS: Final[dict[str, type[Handler]]] = {
     Operation.APP_UNINSTALL: AppUninstallHandler,
     Operation.APP_BACKUP: AppBackupHandler,
     Operation.APP_RESTORE: AppRestoreHandler,
+    Operation.BACKUP_REMOVE: BackupRemoveHandler,
     Operation.APP_FORGET: AppForgetHandler,
     Operation.APP_MEND: AppMendHandler,
 }

@@ -16,7 +16,7 @@ from containers.catalog import apps
 from containers.choices import InstallationState
 from containers.domain.backup import BackupHeader
 from containers.domain.manifest import Phase
-from containers.domain.plan import Action
+from containers.domain.plan import Action, PlanStep
 from containers.domain.questions import QuestionType
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest
@@ -25,13 +25,15 @@ from containers.host.app_backups import Contents
 from containers.host.command import Runner
 from containers.host.imports import Source
 from containers.host.overlay import IdMap
+from containers.jobs.executor import Outcome
 from containers.jobs.handlers import apps as handlers
 from containers.jobs.handlers.app_work import Work
 from containers.jobs.handlers.apps import AppHandler
+from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.jobs.parts import Doing
 from containers.models import Backup, Installation
-from containers.services import access, app_rows, audit, backup_schedules, installations
+from containers.services import access, app_requests, app_rows, audit, backup_schedules, inputs, installations
 
 IDMAP = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
 
@@ -116,6 +118,11 @@ def let_go_on(work: Work, row: Installation) -> None:
 class AppRestoreHandler(AppHandler):
     """Installs an app with the volumes and answers of a backup. Any failure undoes what this job made."""
 
+    def scope(self) -> frozenset[str]:
+        """Lock the installation, and the backup where it is one of the host's own: nobody removes it meanwhile."""
+        backup = self.inputs.get("backup")
+        return super().scope() | ({f"backup:{backup}"} if backup else set())
+
     def carry_out(self) -> None:
         """Read, judge, and install with volumes that are there already."""
         with self._opened() as source:
@@ -185,3 +192,46 @@ class AppRestoreHandler(AppHandler):
         if upload := self.inputs.get("upload"):
             return imports.open_upload(self.layout, upload)
         return imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)
+
+
+class BackupRemoveHandler(Handler):
+    """Removes one backup. One that is gone already is fine: it may run twice."""
+
+    def name(self) -> str:
+        """Return the backup's name from the job's row, checked again: it becomes a path. Raises InvalidRequest."""
+        targets = self.job.targets
+        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
+            raise InvalidRequest.of("targets", "expected one backup")
+        try:
+            return inputs.backup_file(targets[0])
+        except ValueError as error:
+            raise InvalidRequest.of("name", str(error)) from error
+
+    def scope(self) -> frozenset[str]:
+        """Lock the backup: one that is being restored stays until that is over."""
+        return frozenset({f"backup:{self.name()}"})
+
+    def containers(self) -> frozenset[str]:
+        """Name no container."""
+        return frozenset()
+
+    def authorise(self, steps: Sequence[PlanStep]) -> None:
+        """Raise Refused unless who asked may install the app that it is of, under that name."""
+        app_requests.require_backup(self.actor, self.name())
+
+    def steps(self) -> Sequence[PlanStep]:
+        """One step: the removal."""
+        return [PlanStep(1, "", Action.REMOVE, f"backup {self.name()}", ())]
+
+    def act(self, step: PlanStep, recorder: StepRecorder) -> None:
+        """Remove the file."""
+        recorder.note(f"removes {self.layout.backups / self.name()}")
+        app_backups.remove(self.layout.backups, self.name())
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Forget the backup when its file is gone, on record."""
+        super().conclude(outcome)
+        with transaction.atomic():
+            for row in Backup.objects.filter(host=self.job.host_id, file_name=self.name()):
+                row.delete()
+                audit.record(self.actor, "backup.remove", row.installation, {"file": row.file_name}, self.job)

@@ -80,6 +80,8 @@ class Command(FollowingCommand):
         schedule.add_argument("--weekday", type=int, default=0, help="where weekly: 0 is Monday, 6 is Sunday")
         schedule.add_argument("--keep", type=int, default=7, help="how many are kept; older ones are removed")
         schedule.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
+        remove_backup = commands.add_parser("remove-backup", help="remove a backup from the data directory's backups folder")
+        remove_backup.add_argument("file", metavar="NAME", help="of the file there")
         restore = commands.add_parser("restore", help="install what a backup holds")
         restore.add_argument("file", metavar="FILE", type=Path)
         restore.add_argument("--as", dest="instance", metavar="INSTANCE", help="what it is called; without, what it was called")
@@ -87,7 +89,7 @@ class Command(FollowingCommand):
 
     def handle(self, *args: object, action: str, no_wait: bool, **options: Any) -> None:
         try:
-            job = getattr(self, f"_{action}")(**options)
+            job = getattr(self, f"_{action.replace('-', '_')}")(**options)
         except InvalidRequest as error:
             lines = [f"{item.field}: {item.message}" if item.field else item.message for item in error.errors] or [error.brief]
             raise CommandError("\n".join(lines)) from error
@@ -174,6 +176,9 @@ class Command(FollowingCommand):
         if not os.access(file.parent, os.W_OK):
             raise CommandError(f"{file.parent}: no file can be made there")
         return app_requests.request_backup(root_actor(), row, freeze=freeze)
+
+    def _remove_backup(self, file: str, **options: Any) -> Job:
+        return app_requests.request_backup_removal(root_actor(), app_requests.get_backup(file))
 
     def _schedule(self, instance: str, every: str, hour: int, weekday: int, keep: int, freeze: bool, **options: Any) -> None:
         row = installations.get(instance)

@@ -99,6 +99,11 @@ class InstallationPage:
         return [(use.name, known.get(use.name), use.is_adopted) for use in self.row.volumes.all()]
 
     @property
+    def has_unmeasured(self) -> bool:
+        """Whether the size of one of its volumes is not known yet."""
+        return any(row is not None and row.size_bytes is None for _name, row, _is_adopted in self.volumes)
+
+    @property
     def answers(self) -> list[Answered]:
         questions = self.installed.manifest.questions if self.installed else ()
         plain = self.row.answers if isinstance(self.row.answers, dict) else {}

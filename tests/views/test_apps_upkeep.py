@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from containers.choices import EventKind, InstallationState, MountKind
 from containers.errors import HostError
-from containers.models import Backup, Event, Installation, InstallationVersion, Job
+from containers.models import Backup, Event, Installation, InstallationVersion, Job, Volume
 from containers.services import backup_schedules, hosts, installations
 from tests.support import rows
 from tests.support.apps import MANIFEST, installed, write
@@ -75,6 +75,22 @@ def test_volumes_lead_to_their_files_for_who_may_see_them(client: Client, row: I
     page = main(signed_in(rows.limited("limited", "blog-*")).get("/installations/blog/"))
     assert "blog-data" in page.text
     assert "/volumes/blog-data/" not in {link["href"] for link in page.all("a", href=True)}
+
+
+def test_volumes_are_measured_from_there_where_their_size_is_not_known(client: Client, row: Installation) -> None:
+    def ways(page: str) -> set[str]:
+        shown = main(client.get(f"/installations/blog/{page}"))
+        return {element["action"] for element in shown.all("form", action=True)} | {
+            element["href"] for element in shown.all("a", href=True)
+        }
+
+    name = row.volumes.get().name
+    rows.volume(name)
+    assert "/measure-volumes/" in ways("")
+    assert "/volumes/" in ways("uninstall/")
+    Volume.objects.filter(name=name).update(size_bytes=5)
+    assert "/measure-volumes/" not in ways("")
+    assert "/volumes/" not in ways("uninstall/")
 
 
 def test_secrets_are_shown_to_who_asks_and_each_time_is_on_record(client: Client, row: Installation) -> None:

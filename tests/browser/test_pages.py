@@ -30,6 +30,7 @@ ABSENT = (
     "mfa_deactivate_",
     "mfa_remove_",
     "installation-",
+    "backup-remove",
     "audit-",
     "account-",
     "token-",

@@ -114,6 +114,7 @@ def test_the_one_that_failed_is_found_understood_mended_and_on_record(open_sessi
     other = open_session()
     watcher: Page = other.page()
     other.sign_in(watcher)
+    watcher.goto("/containers/?search=web")
     mend(page, watcher)
     read_it_all_again(page)
     init = lxc.run("lxc-attach", "-P", str(crowded.layout.containers), "-n", "web", "--", "cat", "/proc/1/cmdline")

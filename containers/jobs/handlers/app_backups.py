@@ -199,13 +199,7 @@ class BackupRemoveHandler(Handler):
 
     def name(self) -> str:
         """Return the backup's name from the job's row, checked again: it becomes a path. Raises InvalidRequest."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one backup")
-        try:
-            return inputs.backup_file(targets[0])
-        except ValueError as error:
-            raise InvalidRequest.of("name", str(error)) from error
+        return self.target_name("backup", inputs.backup_file)
 
     def scope(self) -> frozenset[str]:
         """Lock the backup: one that is being restored stays until that is over."""

@@ -45,10 +45,7 @@ class CatalogueHandler(RepositoryHandler):
 
     def name(self) -> str:
         """Return the app's name from the job's row, checked again."""
-        try:
-            return app_name(self.target())
-        except ValueError as error:
-            raise InvalidRequest.of("name", str(error)) from error
+        return self.target_name("app", app_name)
 
     def scope(self) -> frozenset[str]:
         """Lock the app's place in the catalogue."""

@@ -19,7 +19,7 @@ from containers.domain.installation import Outline
 from containers.domain.manifest import Phase, instance_name
 from containers.domain.plan import PlanStep
 from containers.domain.states import Operation
-from containers.errors import Conflict, InvalidRequest, NotFound, SpocError
+from containers.errors import Conflict, NotFound, SpocError
 from containers.host import facts
 from containers.jobs.handlers.app_work import Work
 from containers.jobs.handlers.base import Handler
@@ -39,13 +39,7 @@ class AppHandler(Handler):
 
     def name(self) -> str:
         """Return the installation's name from the job's row, checked again."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one installation")
-        try:
-            return instance_name(targets[0])
-        except ValueError as error:
-            raise InvalidRequest.of("name", str(error)) from error
+        return self.target_name("installation", instance_name)
 
     def scope(self) -> frozenset[str]:
         """Lock the installation and its containers."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from containers.choices import StepState, Via
 from containers.domain.layout import Layout
 from containers.domain.plan import PlanStep
 from containers.domain.states import Operation
-from containers.errors import Cancelled, SpocError
+from containers.errors import Cancelled, InvalidRequest, SpocError
 from containers.host.command import Runner
 from containers.jobs.cancel import CancelWatch
 from containers.jobs.executor import Executor, Outcome
@@ -41,6 +41,23 @@ class Handler:
         # What was run before there was a plan, by container: it is recorded with the container's first step.
         self._early: dict[str, Mailbox] = {}
         self.layout = Layout(data_dir=settings.DATA_DIR, log_dir=settings.LOG_DIR, run_dir=settings.RUN_DIR)
+
+    def target(self, what: str) -> str:
+        """Return the one target in the job's row, not judged yet; `what` it is stands in the error. Raises InvalidRequest."""
+        targets = self.job.targets
+        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
+            raise InvalidRequest.of("targets", f"expected one {what}")
+        return targets[0]
+
+    def target_name(self, what: str, check: Callable[[str], str]) -> str:
+        """Return the one target as `check` has it, which raises ValueError for what is no name: it becomes a path.
+
+        Raises InvalidRequest.
+        """
+        try:
+            return check(self.target(what))
+        except ValueError as error:
+            raise InvalidRequest.of("name", str(error)) from error
 
     def scope(self) -> frozenset[str]:
         """Return the names of what the job reads or changes: what it locks."""

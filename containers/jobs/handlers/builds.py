@@ -55,10 +55,7 @@ class ImageBuildHandler(ContainerHandler):
 
     def ref(self) -> ImageRef:
         """Return the image's name and version from the job's row, checked again."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one image")
-        return ImageRef.parse(targets[0])
+        return ImageRef.parse(self.target("image"))
 
     @property
     def name(self) -> str:

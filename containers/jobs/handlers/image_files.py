@@ -16,7 +16,7 @@ from django.db import transaction
 from containers.choices import LayerSource
 from containers.domain.image import ImageRef
 from containers.domain.plan import Action, PlanStep
-from containers.errors import HostError, InvalidRequest
+from containers.errors import HostError
 from containers.host import imports, layers, registry, registry_auth
 from containers.host.command import Runner
 from containers.host.imports import Source
@@ -43,10 +43,7 @@ class ImageFileHandler(Handler):
 
     def ref(self) -> ImageRef:
         """Return the image's name and version from the job's row, checked again."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one image")
-        return ImageRef.parse(targets[0])
+        return ImageRef.parse(self.target("image"))
 
     def scope(self) -> frozenset[str]:
         """Lock the image."""

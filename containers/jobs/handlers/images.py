@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from containers.domain.image import ImageRef
 from containers.domain.plan import Action, PlanStep
-from containers.errors import InvalidRequest
 from containers.host import layers, rootfs
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
@@ -24,10 +23,7 @@ class ImageRemoveHandler(Handler):
 
     def ref(self) -> ImageRef:
         """Return the image's name and version from the job's row, checked again."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one image")
-        return ImageRef.parse(targets[0])
+        return ImageRef.parse(self.target("image"))
 
     def scope(self) -> frozenset[str]:
         """Lock the image and all layers that may go with it."""

@@ -10,7 +10,7 @@ from containers.domain import names
 from containers.domain.image import Defaults, ImageRef
 from containers.domain.plan import Action, PlanStep
 from containers.domain.states import State
-from containers.errors import Conflict, HostError, InvalidRequest, NotFound
+from containers.errors import Conflict, HostError, NotFound
 from containers.host import keeping, rootfs
 from containers.host.command import NullRecorder, Runner
 from containers.host.lxc import Lxc
@@ -31,13 +31,7 @@ class LayerCommitHandler(Handler):
 
     def name(self) -> str:
         """Return the container's name from the job's row, checked again."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one container")
-        try:
-            return names.container_name(targets[0])
-        except ValueError as error:
-            raise InvalidRequest.of("targets", str(error)) from error
+        return self.target_name("container", names.container_name)
 
     @property
     def layer(self) -> str:

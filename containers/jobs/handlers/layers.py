@@ -11,7 +11,7 @@ from django.db.models import ProtectedError
 from containers.domain import names
 from containers.domain.bootstrap import BaseSystem
 from containers.domain.plan import Action, PlanStep
-from containers.errors import Conflict, InvalidRequest, NotFound
+from containers.errors import Conflict, NotFound
 from containers.host import bootstrap, imports, layers, rootfs
 from containers.host.command import Runner
 from containers.host.overlay import IdMap
@@ -30,13 +30,7 @@ class LayerHandler(Handler):
 
     def name(self) -> str:
         """Return the layer's name from the job's row, checked again."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one layer")
-        try:
-            return names.layer_name(targets[0])
-        except ValueError as error:
-            raise InvalidRequest.of("name", str(error)) from error
+        return self.target_name("layer", names.layer_name)
 
     def scope(self) -> frozenset[str]:
         """Lock the layer."""

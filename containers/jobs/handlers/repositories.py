@@ -28,16 +28,9 @@ from containers.services import images, repositories
 class RepositoryHandler(Handler):
     """What jobs on the own repository and others share."""
 
-    def target(self) -> str:
-        """Return the job's one target from its row. Raises InvalidRequest."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one")
-        return targets[0]
-
     def ref(self) -> ImageRef:
         """Return the image that the job is about, its name and version checked again."""
-        return ImageRef.parse(self.target())
+        return ImageRef.parse(self.target("image"))
 
     def containers(self) -> frozenset[str]:
         """Name no container."""
@@ -52,10 +45,7 @@ class RepositoryRefreshHandler(RepositoryHandler):
 
     def name(self) -> str:
         """Return the repository's name from the job's row, checked again."""
-        try:
-            return names.layer_name(self.target())
-        except ValueError as error:
-            raise InvalidRequest.of("name", str(error)) from error
+        return self.target_name("repository", names.layer_name)
 
     def scope(self) -> frozenset[str]:
         """Lock the repository."""

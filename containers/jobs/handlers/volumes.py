@@ -8,7 +8,7 @@ from django.db import transaction
 
 from containers.domain import names
 from containers.domain.plan import Action, PlanStep
-from containers.errors import Conflict, InvalidRequest
+from containers.errors import Conflict
 from containers.host import volumes
 from containers.jobs import messages
 from containers.jobs.handlers.base import Handler
@@ -60,13 +60,7 @@ class VolumeRemoveHandler(Handler):
 
     def name(self) -> str:
         """Return the volume's name from the job's row, checked again."""
-        targets = self.job.targets
-        if not isinstance(targets, list) or len(targets) != 1 or not isinstance(targets[0], str):
-            raise InvalidRequest.of("targets", "expected one volume")
-        try:
-            return names.volume_name(targets[0])
-        except ValueError as error:
-            raise InvalidRequest.of("name", str(error)) from error
+        return self.target_name("volume", names.volume_name)
 
     def scope(self) -> frozenset[str]:
         """Lock the volume."""

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tomllib
-from argparse import ArgumentParser
+from argparse import ArgumentParser, _SubParsersAction
 from pathlib import Path
 from typing import Any
 
@@ -38,54 +38,9 @@ class Command(FollowingCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         commands = parser.add_subparsers(dest="action", metavar="COMMAND", required=True)
-        commands.add_parser("list", help="list the catalogue and what is installed")
-        check = commands.add_parser("check", help="say everything that is wrong with an app's folder")
-        check.add_argument("folder", metavar="FOLDER", type=Path)
-        for action, text in (
-            ("publish", "write an app of the catalogue into this host's own repository, for others to fetch"),
-            ("withdraw", "remove it from there"),
-            ("remove", "remove an app from the catalogue that was fetched and is not installed"),
-        ):
-            commands.add_parser(action, help=text).add_argument("app", metavar="NAME")
-        fetch = commands.add_parser("fetch", help="fetch an app from a repository into the catalogue")
-        fetch.add_argument("repository", metavar="REPOSITORY")
-        fetch.add_argument("app", metavar="NAME")
-        install = commands.add_parser("install", help="install an app")
-        install.add_argument("app", metavar="NAME")
-        install.add_argument("--as", dest="instance", metavar="INSTANCE", required=True, help="what the installation is called")
-        _add_answers(install)
-        install.add_argument("--adopt", metavar="KEY=VOLUME", action="append", default=[], help="use a volume that is there")
-        update = commands.add_parser("update", help="bring an installation to the catalogue's version, or to other answers")
-        update.add_argument("instance", metavar="INSTANCE")
-        _add_answers(update)
-        update.add_argument("--dry-run", action="store_true", help="only say what it would change")
-        commands.add_parser("forget", help="give up the way back, and remove what it takes on the disk").add_argument(
-            "instance", metavar="INSTANCE"
-        )
-        commands.add_parser("back", help="go back to the version before the last update").add_argument(
-            "instance", metavar="INSTANCE"
-        )
-        uninstall = commands.add_parser("uninstall", help="remove an installation; its volumes stay")
-        uninstall.add_argument("instance", metavar="INSTANCE")
-        uninstall.add_argument("--volumes", action="store_true", help="remove its volumes, too, with all that is in them")
-        uninstall.add_argument("--force", action="store_true", help="leave out the app's own last steps")
-        backup = commands.add_parser("backup", help="write volumes and answers into one file")
-        backup.add_argument("instance", metavar="INSTANCE")
-        backup.add_argument("file", metavar="FILE", type=Path)
-        backup.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
-        schedule = commands.add_parser("schedule", help="have an installation backed up by itself, or not any more")
-        schedule.add_argument("instance", metavar="INSTANCE")
-        schedule.add_argument("every", choices=list(Every), metavar="never|daily|weekly")
-        schedule.add_argument("--hour", type=int, default=3, help="at which hour, 0 to 23")
-        schedule.add_argument("--weekday", type=int, default=0, help="where weekly: 0 is Monday, 6 is Sunday")
-        schedule.add_argument("--keep", type=int, default=7, help="how many are kept; older ones are removed")
-        schedule.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
-        remove_backup = commands.add_parser("remove-backup", help="remove a backup from the data directory's backups folder")
-        remove_backup.add_argument("file", metavar="NAME", help="of the file there")
-        restore = commands.add_parser("restore", help="install what a backup holds")
-        restore.add_argument("file", metavar="FILE", type=Path)
-        restore.add_argument("--as", dest="instance", metavar="INSTANCE", help="what it is called; without, what it was called")
-        _add_answers(restore)
+        _add_catalogue(commands)
+        _add_installations(commands)
+        _add_backups(commands)
 
     def handle(self, *args: object, action: str, no_wait: bool, **options: Any) -> None:
         try:
@@ -213,6 +168,61 @@ def _name_in(backup: int) -> str:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def _add_catalogue(commands: _SubParsersAction[ArgumentParser]) -> None:
+    commands.add_parser("list", help="list the catalogue and what is installed")
+    check = commands.add_parser("check", help="say everything that is wrong with an app's folder")
+    check.add_argument("folder", metavar="FOLDER", type=Path)
+    for action, text in (
+        ("publish", "write an app of the catalogue into this host's own repository, for others to fetch"),
+        ("withdraw", "remove it from there"),
+        ("remove", "remove an app from the catalogue that was fetched and is not installed"),
+    ):
+        commands.add_parser(action, help=text).add_argument("app", metavar="NAME")
+    fetch = commands.add_parser("fetch", help="fetch an app from a repository into the catalogue")
+    fetch.add_argument("repository", metavar="REPOSITORY")
+    fetch.add_argument("app", metavar="NAME")
+
+
+def _add_installations(commands: _SubParsersAction[ArgumentParser]) -> None:
+    install = commands.add_parser("install", help="install an app")
+    install.add_argument("app", metavar="NAME")
+    install.add_argument("--as", dest="instance", metavar="INSTANCE", required=True, help="what the installation is called")
+    _add_answers(install)
+    install.add_argument("--adopt", metavar="KEY=VOLUME", action="append", default=[], help="use a volume that is there")
+    update = commands.add_parser("update", help="bring an installation to the catalogue's version, or to other answers")
+    update.add_argument("instance", metavar="INSTANCE")
+    _add_answers(update)
+    update.add_argument("--dry-run", action="store_true", help="only say what it would change")
+    commands.add_parser("forget", help="give up the way back, and remove what it takes on the disk").add_argument(
+        "instance", metavar="INSTANCE"
+    )
+    commands.add_parser("back", help="go back to the version before the last update").add_argument("instance", metavar="INSTANCE")
+    uninstall = commands.add_parser("uninstall", help="remove an installation; its volumes stay")
+    uninstall.add_argument("instance", metavar="INSTANCE")
+    uninstall.add_argument("--volumes", action="store_true", help="remove its volumes, too, with all that is in them")
+    uninstall.add_argument("--force", action="store_true", help="leave out the app's own last steps")
+
+
+def _add_backups(commands: _SubParsersAction[ArgumentParser]) -> None:
+    backup = commands.add_parser("backup", help="write volumes and answers into one file")
+    backup.add_argument("instance", metavar="INSTANCE")
+    backup.add_argument("file", metavar="FILE", type=Path)
+    backup.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
+    schedule = commands.add_parser("schedule", help="have an installation backed up by itself, or not any more")
+    schedule.add_argument("instance", metavar="INSTANCE")
+    schedule.add_argument("every", choices=list(Every), metavar="never|daily|weekly")
+    schedule.add_argument("--hour", type=int, default=3, help="at which hour, 0 to 23")
+    schedule.add_argument("--weekday", type=int, default=0, help="where weekly: 0 is Monday, 6 is Sunday")
+    schedule.add_argument("--keep", type=int, default=7, help="how many are kept; older ones are removed")
+    schedule.add_argument("--freeze", action="store_true", help="freeze the containers meanwhile instead of stopping them")
+    remove_backup = commands.add_parser("remove-backup", help="remove a backup from the data directory's backups folder")
+    remove_backup.add_argument("file", metavar="NAME", help="of the file there")
+    restore = commands.add_parser("restore", help="install what a backup holds")
+    restore.add_argument("file", metavar="FILE", type=Path)
+    restore.add_argument("--as", dest="instance", metavar="INSTANCE", help="what it is called; without, what it was called")
+    _add_answers(restore)
 
 
 def _add_answers(parser: ArgumentParser) -> None:

@@ -5,6 +5,7 @@ docs/manifest.md explains it for authors. Pure: what stands beside the manifest 
 
 from __future__ import annotations
 
+import math
 import re
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
@@ -92,16 +93,26 @@ def _number(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _memory(value: str | int) -> str | int:
-    if isinstance(value, str) and not placeholders.names(value) and isinstance(size(value), str):
-        raise ValueError('must be a size such as "512 MiB", or a placeholder')
+def _bound(value: object, types: type | tuple[type, ...], message: str) -> object:
+    is_placeholder = isinstance(value, str) and placeholders.names(value)
+    if not is_placeholder and (isinstance(value, bool) or not isinstance(value, types)):
+        raise ValueError(message)
     return value
 
 
-def _count(value: float | str) -> float | str:
-    if isinstance(value, str) and not placeholders.names(value):
-        raise ValueError("must be a number, or a placeholder")
-    return value
+def _memory(value: object) -> object:
+    return value if isinstance(size(value), int) else _bound(value, int, 'must be a size such as "512 MiB", or a placeholder')
+
+
+def _cpus(value: object) -> object:
+    message = "must be a number, or a placeholder"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(message)
+    return _bound(value, (int, float), message)
+
+
+def _pids(value: object) -> object:
+    return _bound(value, int, "must be a whole number, or a placeholder")
 
 
 def _directory(value: str) -> str:
@@ -146,9 +157,9 @@ class ImageSource(Value):
 class Bounds(Value):
     """A container's limits: numbers, sizes, or a placeholder that is all of it."""
 
-    memory: Annotated[str | int, Field(union_mode="left_to_right"), AfterValidator(_memory)] | None = None
-    cpus: Annotated[float | int | str, AfterValidator(_count)] | None = None
-    pids: Annotated[int | str, AfterValidator(_count)] | None = None
+    memory: Annotated[str | int, BeforeValidator(_memory)] | None = None
+    cpus: Annotated[int | float | str, BeforeValidator(_cpus)] | None = None
+    pids: Annotated[int | str, BeforeValidator(_pids)] | None = None
 
 
 class Seconds(Value):

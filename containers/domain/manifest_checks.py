@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from containers.domain import placeholders, recipe
@@ -11,12 +12,19 @@ from containers.domain.graph import Graph
 from containers.domain.image import Defaults
 from containers.domain.manifest import FilePart, Manifest, Phase, StepPart
 from containers.domain.placeholders import CONTAINER, INSTANCE
-from containers.domain.questions import Question, QuestionType
+from containers.domain.questions import Condition, Question, QuestionType
 from containers.domain.values import Value
 from containers.errors import FieldError, InvalidRequest
 
 
-def problems(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[FieldError]:
+@dataclass(frozen=True)
+class Problem(FieldError):
+    """What is wrong, and with what called how: (section, name). Where that could not be read, the problem may be none."""
+
+    about: tuple[str, str] = ("", "")
+
+
+def problems(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[Problem]:
     """Yield what is wrong between the parts: names that are none, circles, answers where they must not stand."""
     yield from _questions(manifest)
     yield from _references(manifest, files)
@@ -25,31 +33,31 @@ def problems(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[FieldEr
         yield from place.problems(manifest)
 
 
-def _questions(manifest: Manifest) -> Iterator[FieldError]:
+def _questions(manifest: Manifest) -> Iterator[Problem]:
     before: dict[str, Question] = {}
     for position, question in enumerate(manifest.questions):
         path = f"questions.{position}"
         if question.name in before:
-            yield FieldError(f"{path}.name", f"there are two questions {question.name}")
-        if condition := question.visible_if:
-            other = before.get(condition.question)
-            if other is None:
-                yield FieldError(f"{path}.visible_if", f"no question {condition.question} is asked before it")
-            elif other.is_secret:
-                yield FieldError(f"{path}.visible_if", f"{condition.question} is a secret: what is asked would tell it")
-            else:
-                yield from _condition(path, other, condition.equals)
+            yield Problem(f"{path}.name", f"there are two questions {question.name}")
+        if (condition := question.visible_if) and (message := _condition(condition, before.get(condition.question))):
+            yield Problem(f"{path}.visible_if", message, ("questions", condition.question))
         before[question.name] = question
 
 
-def _condition(path: str, other: Question, value: object) -> Iterator[FieldError]:
+def _condition(condition: Condition, other: Question | None) -> str:
+    """Return what is wrong with a condition on the answer to another question."""
+    if other is None:
+        return f"no question {condition.question} is asked before it"
+    if other.is_secret:
+        return f"{condition.question} is a secret: what is asked would tell it"
     try:
-        other.check(value)
+        other.check(condition.equals)
     except ValueError as error:
-        yield FieldError(f"{path}.visible_if", f"is never true: {other.name} {error}")
+        return f"is never true: {other.name} {error}"
+    return ""
 
 
-def _references(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[FieldError]:
+def _references(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[Problem]:
     for key, part in manifest.containers.items():
         yield from _known(f"containers.{key}.image", part.image, manifest.images, "image")
         for name in part.depends:
@@ -76,23 +84,23 @@ def _references(manifest: Manifest, files: Mapping[str, bytes]) -> Iterator[Fiel
             yield from _known(f"steps.{phase}.{position}.container", step.container, manifest.containers, "container")
 
 
-def _known(path: str, name: str, known: Mapping[str, object], what: str) -> Iterator[FieldError]:
+def _known(path: str, name: str, known: Mapping[str, object], what: str) -> Iterator[Problem]:
     if name not in known:
-        yield FieldError(path, f"there is no {what} {name}")
+        yield Problem(path, f"there is no {what} {name}", (f"{what}s", name))
 
 
-def _asks(manifest: Manifest, path: str, name: str, kind: QuestionType) -> Iterator[FieldError]:
+def _asks(manifest: Manifest, path: str, name: str, kind: QuestionType) -> Iterator[Problem]:
     question = manifest.question(name)
     if question is None or question.type != kind:
-        yield FieldError(path, f"there is no question {name} of the type {kind}")
+        yield Problem(path, f"there is no question {name} of the type {kind}", ("questions", name))
 
 
-def _circle(manifest: Manifest) -> Iterator[FieldError]:
+def _circle(manifest: Manifest) -> Iterator[Problem]:
     edges = {
         key: tuple(name for name in part.depends if name in manifest.containers) for key, part in manifest.containers.items()
     }
     if cycle := Graph(edges).find_cycle():
-        yield FieldError(f"containers.{cycle[0]}.depends", f"the dependencies go round in a circle: {' → '.join(cycle)}")
+        yield Problem(f"containers.{cycle[0]}.depends", f"the dependencies go round in a circle: {' → '.join(cycle)}")
 
 
 class _Place(Value):
@@ -105,16 +113,17 @@ class _Place(Value):
     long_text: bool = False
     hint: str
 
-    def problems(self, manifest: Manifest) -> Iterator[FieldError]:
+    def problems(self, manifest: Manifest) -> Iterator[Problem]:
         """Yield what must not stand here."""
         try:
             found = placeholders.names(self.text)
         except ValueError as error:
-            yield FieldError(self.path, str(error))
+            yield Problem(self.path, str(error))
             return
         for name in dict.fromkeys(found):
             if message := self._refused(manifest, name):
-                yield FieldError(self.path, message)
+                section = "containers" if name.startswith(CONTAINER) else "questions"
+                yield Problem(self.path, message, (section, name.removeprefix(CONTAINER)))
 
     def _refused(self, manifest: Manifest, name: str) -> str:
         if name == INSTANCE or (name.startswith(CONTAINER) and name.removeprefix(CONTAINER) in manifest.containers):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from pydantic import ValidationError
-
-from containers.domain import manifest_checks
+from containers.domain import manifest_checks, manifest_remains
 from containers.domain.manifest import FILE_NAME, Manifest
+from containers.domain.manifest_remains import Remains
 from containers.domain.toml_lines import Lines, syntax_line
-from containers.domain.values import field_errors
+from containers.domain.values import MAX_ERRORS
 from containers.errors import FieldError, InvalidRequest
 
 
@@ -26,15 +25,22 @@ def parse(data: bytes, files: Mapping[str, bytes]) -> Manifest:
         raise InvalidRequest.of(f"{FILE_NAME}:1", f"is not text in UTF-8: {error.reason} at byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise InvalidRequest.of(f"{FILE_NAME}:{syntax_line(error)}", str(error)) from error
-    lines = Lines(text)
-    try:
-        found = Manifest.model_validate(values)
-    except ValidationError as error:
-        raise InvalidRequest.all(located(field_errors(error, ""), lines)) from error
-    problems = [*located(tuple(manifest_checks.problems(found, files)), lines), *manifest_checks.recipe_problems(found, files)]
-    if problems:
-        raise InvalidRequest.all(tuple(problems))
-    return found
+    found = manifest_remains.salvage(values)
+    problems = located((*found.errors, *_between(found, files)), Lines(text))
+    if found.manifest:
+        problems = (*problems, *manifest_checks.recipe_problems(found.manifest, files))
+    if problems or found.manifest is None:
+        raise InvalidRequest.all(problems[:MAX_ERRORS])
+    return found.manifest
+
+
+def _between(found: Remains, files: Mapping[str, bytes]) -> Iterator[FieldError]:
+    """Yield what is wrong between the parts, where it can be judged."""
+    if found.manifest is None:
+        return
+    for problem in manifest_checks.problems(found.manifest, files):
+        if not found.is_doubtful(_path(problem.field), problem.about):
+            yield problem
 
 
 def located(errors: Sequence[FieldError], lines: Lines) -> tuple[FieldError, ...]:

@@ -44,7 +44,12 @@ class Value(BaseModel):
 def field_errors(error: ValidationError, field: str) -> tuple[FieldError, ...]:
     """Return one FieldError for each of pydantic's findings, the first of them where there are very many."""
     details = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
-    return tuple(FieldError(_path(field, detail), _message(detail)) for detail in details)
+    return tuple(detail_error(detail, field) for detail in details)
+
+
+def detail_error(detail: ErrorDetails, field: str) -> FieldError:
+    """Return one of pydantic's findings in our own words, its path below `field`."""
+    return FieldError(_path(field, detail), _message(detail))
 
 
 def _path(field: str, detail: ErrorDetails) -> str:

@@ -2,24 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+import json
+import re
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from containers.domain.image import image_version
+from containers.domain.json_text import load_json
 from containers.domain.manifest import app_name, instance_name
 from containers.domain.questions import Answer
+from containers.domain.text import shown
 from containers.domain.values import Value
 
 MAX_ANSWERS: Final = 200
+MAX_INDEX: Final = 64 << 10
+# 1 had no index: no sums of what is in it. 2 has one.
+FORMAT: Final = 2
+FORMATS: Final = (1, 2)
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 Answers = Annotated[dict[str, Answer], Field(max_length=MAX_ANSWERS)]
+
+
+def check_format(value: object) -> object:
+    """Check the number of a backup's format. Raises ValueError."""
+    if value not in FORMATS or isinstance(value, bool):
+        raise ValueError(
+            f"is the format {shown(str(value))}; this panel reads the formats 1 and 2: a newer one has made the file"
+        )
+    return value
+
+
+def _sha256(value: str) -> str:
+    if not _SHA256.fullmatch(value):
+        raise ValueError("must be 64 hexadecimal digits")
+    return value
 
 
 class BackupHeader(Value):
     """The first entry of a backup. Everything in it is judged again by the app's own questions."""
 
-    backup: Literal[1]
+    backup: Annotated[int, BeforeValidator(check_format)]
     app: Annotated[str, AfterValidator(app_name)]
     version: Annotated[str, AfterValidator(image_version)]
     installation: Annotated[str, AfterValidator(instance_name)]
@@ -31,3 +56,26 @@ class BackupHeader(Value):
     def export(self) -> dict[str, Any]:
         """Return the JSON form."""
         return self.model_dump(mode="json")
+
+
+class Sum(Value):
+    """Length and SHA-256 of one file of a backup."""
+
+    size: Annotated[int, Field(ge=0, le=2**60)]
+    sha256: Annotated[str, AfterValidator(_sha256)]
+
+
+class BackupIndex(Value):
+    """The last entry of a backup but for its signature: what is before it, in order."""
+
+    index: Literal[1]
+    members: Annotated[dict[Annotated[str, Field(max_length=100)], Sum], Field(max_length=100)]
+
+    def export(self) -> bytes:
+        """Return the file's content."""
+        return (json.dumps(self.model_dump(mode="json"), indent=1) + "\n").encode()
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self:
+        """Return what a file's content says. Raises Malformed, InvalidRequest."""
+        return cls.validate_as(load_json(content), field="index")

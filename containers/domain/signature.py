@@ -22,6 +22,7 @@ from containers.errors import InvalidRequest, Malformed, Untrusted
 # What a signature can be for.
 INDEX: Final = "spocweb repository index 1"
 IMAGE: Final = "spocweb image 1"
+BACKUP: Final = "spocweb backup 1"
 CHECKPOINT: Final = "spocweb audit checkpoint 1"
 GAP: Final = "spocweb audit gap 1"
 
@@ -81,6 +82,11 @@ def verify(key: str, purpose: str, content: bytes, signature_file: bytes, *, wha
         raise Untrusted(f"{what} is signed with another key, {found.key}, not with {key}", resolution=_ANOTHER_KEY)
     if not any(_is_right(key, text, _message(purpose, content)) for text in found.signatures):
         raise Untrusted(f"{what} is not what was signed: its signature is wrong", resolution=_CHANGED)
+
+
+def key_of(signature_file: bytes, *, what: str) -> str:
+    """Return the key that a signature says it was made with: `verify` tells whether it was. Raises Untrusted."""
+    return _read(signature_file, what).key
 
 
 def _is_right(key: str, signature: str, message: bytes) -> bool:

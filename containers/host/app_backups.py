@@ -2,6 +2,8 @@
 
     backup.json         what it is, first
     volumes/<key>.tar   one for each volume, owners as they are inside the container
+    index.json          the SHA-256 of all of them, and its signature: see `backup_index`. Format 1 had neither
+    index.sig
 
 Volumes are read and written by tar as root of the id map, shut into the volume: what a hostile archive names can only lie
 below it, owned by ids of containers, and is no device.
@@ -19,14 +21,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from containers.domain.amounts import size
+from containers.domain.backup import check_format
 from containers.domain.layout import Layout
 from containers.errors import CommandFailed, CommandTimeout, HostError, InvalidRequest
-from containers.host import directories, files, mapped, pack, room
+from containers.host import backup_index, directories, files, mapped, pack, room
+from containers.host.backup_index import Member
 from containers.host.command import Runner
+from containers.host.notes import Notes
 from containers.host.overlay import IdMap
 
 HEADER: Final = "backup.json"
 MAX_HEADER: Final = 1 << 20
+_WITHOUT_SUMS: Final = 1
+_OTHERS: Final = frozenset({HEADER, backup_index.INDEX, backup_index.SIGNATURE})
 _TIMEOUT_S: Final = 24 * 3600
 _VOLUME: Final = re.compile(r"volumes/([a-z][a-z0-9-]{0,19})\.tar", re.ASCII)
 _UNFINISHED: Final = ".unfinished-"
@@ -39,19 +49,17 @@ _UNPACK: Final = (
 
 
 @dataclass(frozen=True)
-class Member:
-    """The archive of one volume within a backup, in bytes."""
-
-    offset: int
-    size: int
-
-
-@dataclass(frozen=True)
 class Contents:
-    """What a backup says of itself, not judged yet, and where its volumes are."""
+    """What a backup says of itself, not judged yet, and where its volumes are. `key` has signed what they must be."""
 
     header: Mapping[str, Any]
     volumes: Mapping[str, Member]
+    key: str = ""
+
+    @property
+    def has_sums(self) -> bool:
+        """Whether it can be told that nothing was changed: format 1 has no sums."""
+        return bool(self.key)
 
 
 @contextmanager
@@ -92,7 +100,7 @@ def remove_unfinished_of(directory: Path, installation: str) -> None:
 def write_header(stream: BinaryIO, header: Mapping[str, Any]) -> None:
     """Write what the backup says of itself: before all volumes."""
     content = json.dumps(header, indent=1, sort_keys=True).encode()
-    stream.write(pack.header(HEADER, len(content)) + content + bytes(-len(content) % tarfile.BLOCKSIZE))
+    stream.write(backup_index.entry(HEADER, content))
 
 
 def write_volume(layout: Layout, runner: Runner, stream: BinaryIO, key: str, volume: str, idmap: IdMap) -> None:
@@ -108,44 +116,86 @@ def write_volume(layout: Layout, runner: Runner, stream: BinaryIO, key: str, vol
     with _told(f"the volume {volume} cannot be read", watch):
         mapped.run(runner, words, layout.volume(volume), idmap, timeout_s=_TIMEOUT_S, stdin=stream.fileno(), watch=watch)
     end = os.lseek(stream.fileno(), 0, os.SEEK_END)
-    size = end - begin - tarfile.BLOCKSIZE
-    os.pwrite(stream.fileno(), pack.header(name, size), begin)
-    stream.write(bytes(-size % tarfile.BLOCKSIZE))
+    length = end - begin - tarfile.BLOCKSIZE
+    os.pwrite(stream.fileno(), pack.header(name, length), begin)
+    stream.write(backup_index.padding(length))
 
 
-def finish(stream: BinaryIO) -> None:
-    """Write the end of the tar file: two empty blocks."""
-    stream.write(bytes(2 * tarfile.BLOCKSIZE))
+def finish(stream: BinaryIO, runner: Runner, key: Ed25519PrivateKey) -> None:
+    """Write the sums of all that is in it, signed, and the end of the tar file. Raises Cancelled."""
+    members = _members(stream.fileno())
+    backup_index.append(stream, members, key, _look(runner, members, "summed up"))
 
 
 def read(file: int) -> Contents:
-    """Look through an open backup. Raises InvalidRequest for anything that a backup has not, or has twice."""
-    header: dict[str, Any] | None = None
-    volumes: dict[str, Member] = {}
+    """Look through an open backup; of one with sums, all but its volumes is right then: see `verify`.
+
+    Raises InvalidRequest for anything that a backup has not, or has twice, Untrusted where it is not what was written.
+    """
+    members = _members(file)
+    header = _header(file, members)
     try:
+        check_format(header.get("backup"))
+    except ValueError as error:
+        raise InvalidRequest.of("backup", str(error)) from error
+    key = ""
+    if header.get("backup") != _WITHOUT_SUMS:
+        members, key = backup_index.judge(file, members)
+        backup_index.verify(file, HEADER, members[HEADER], lambda _: None)
+    elif backup_index.INDEX in members:
+        raise InvalidRequest(f"this is no backup: the format {_WITHOUT_SUMS} has no {backup_index.INDEX}")
+    volumes = {found[1]: member for name, member in members.items() if (found := _VOLUME.fullmatch(name))}
+    return Contents(header, volumes, key)
+
+
+def verify(runner: Runner, file: int, contents: Contents) -> None:
+    """Check the volumes of a backup, if it has sums, before anything is made of it. Raises Untrusted, Cancelled."""
+    if not contents.has_sums:
+        return
+    look = _look(runner, contents.volumes, "checked")
+    for key, member in contents.volumes.items():
+        backup_index.verify(file, f"volumes/{key}.tar", member, look)
+
+
+def _look(runner: Runner, members: Mapping[str, Member], what: str) -> Callable[[int], None]:
+    """Return what is told of each piece that was read: it says so, and ends where the job does."""
+    done, total = 0, size(sum(member.size for member in members.values()))
+    notes = Notes(runner.recorder, lambda: f"{size(done)} of {total} {what}")
+
+    def look(length: int) -> None:
+        nonlocal done
+        done += length
+        notes.watch()
+        runner.check_cancelled()
+
+    return look
+
+
+def _members(file: int) -> dict[str, Member]:
+    """Return what a tar file holds, in order. Raises InvalidRequest for what no backup holds, or holds twice."""
+    found: dict[str, Member] = {}
+    try:
+        os.lseek(file, 0, os.SEEK_SET)
         with os.fdopen(os.dup(file), "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            stream.seek(0)
             for member in archive:
                 if not member.isreg():
                     raise InvalidRequest(f"this is no backup: {member.name[:100]!r} is no file")
-                if header is None:
-                    header = _header(archive, member)
-                elif (found := _VOLUME.fullmatch(member.name)) and found[1] not in volumes:
-                    volumes[found[1]] = Member(member.offset_data, member.size)
-                else:
+                if member.name in found or not (member.name in _OTHERS or _VOLUME.fullmatch(member.name)):
                     raise InvalidRequest(f"this is no backup: {member.name[:100]!r} does not belong there")
-    except (tarfile.TarError, OSError, ValueError, OverflowError, RecursionError) as error:
+                found[member.name] = Member(member.offset_data, member.size)
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise InvalidRequest(f"this is no backup: {error}") from error
-    if header is None:
-        raise InvalidRequest("this is no backup: it is empty")
-    return Contents(header, volumes)
+    return found
 
 
-def _header(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
-    stream = archive.extractfile(member) if member.name == HEADER and member.size <= MAX_HEADER else None
-    if stream is None:
+def _header(file: int, members: Mapping[str, Member]) -> dict[str, Any]:
+    first = next(iter(members), "")
+    if first != HEADER or members[first].size > MAX_HEADER:
         raise InvalidRequest(f"this is no backup: it does not begin with {HEADER}")
-    value = json.loads(stream.read())
+    try:
+        value = json.loads(os.pread(file, members[first].size, members[first].offset))
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"this is no backup: {HEADER} is no JSON") from error
     if not isinstance(value, dict):
         raise InvalidRequest(f"this is no backup: {HEADER} is no object")
     return value

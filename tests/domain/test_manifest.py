@@ -91,7 +91,7 @@ SHAPE = {
     ('name = "text"\n', ""): "questions.0.name",
     ('name = "password"', "name = 3"): "questions.1.name",
     ('label = "Password"', ""): "questions.1.label",
-    ('label = "Password"', 'label = "Password"\nhepl = "?"'): "questions.1.hepl",
+    ('label = "Password"', 'label = "Password"\ncolour = "?"'): "questions.1.colour",
     ('default = "hello"', 'default = "hello"\nminimum = "x"'): "questions.0.minimum",
     ("default = 18080", "default = 180800"): "questions.2",
     ('[images.web]\nrecipe = "web.recipe"', "[images.web]\nrecipe = 3"): "images.web.recipe",
@@ -149,7 +149,7 @@ UNREADABLE = {"questions.0.name", "questions.1.name", "questions.2.name"}
 
 
 def test_a_part_with_an_unknown_key_is_judged_as_a_whole() -> None:
-    text = MANIFEST.replace("default = 18080", "default = 180800\nhepl = 1", 1)
+    text = MANIFEST.replace("default = 18080", "default = 180800\ncolour = 1", 1)
     assert [message for _, message in errors(text)] == ["default: must be a port from 1 to 65535", "is not a known key"]
 
 

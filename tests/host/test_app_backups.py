@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from containers.domain import signature
 from containers.domain.layout import Layout
-from containers.errors import HostError, InvalidRequest
-from containers.host import app_backups, directories, volume_copies, volume_files
+from containers.errors import HostError, InvalidRequest, Untrusted
+from containers.host import app_backups, backup_index, directories, volume_copies, volume_files
 from containers.host.app_backups import Contents
 from containers.host.overlay import IdMap
 from tests.support import lxc
 from tests.support.box import IDMAP_BASE, IDMAP_SIZE
 
 IDMAP = IdMap(IDMAP_BASE, IDMAP_SIZE)
+KEY, OTHER = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
 HEADER = (app_backups.HEADER, json.dumps({"backup": 1}).encode())
 
 
@@ -42,9 +46,96 @@ def read(path: Path, content: bytes) -> Contents:
         os.close(file)
 
 
-def test_what_a_backup_has_is_found(tmp_path: Path) -> None:
+def test_what_an_old_backup_has_is_found(tmp_path: Path) -> None:
     found = read(tmp_path / "x", archive(HEADER, ("volumes/data.tar", b"abc")))
-    assert (found.header, found.volumes["data"].size) == ({"backup": 1}, 3)
+    assert (found.header, found.volumes["data"].size, found.has_sums) == ({"backup": 1}, 3, False)
+
+
+@pytest.fixture
+def signed(tmp_path: Path) -> Path:
+    """A backup with sums, with an empty volume and one of a block and a bit."""
+    path = tmp_path / "signed"
+    with path.open("w+b", buffering=0) as stream:
+        app_backups.write_header(stream, {"backup": 2})
+        stream.write(backup_index.entry("volumes/data.tar", b"x" * 600) + backup_index.entry("volumes/none.tar", b""))
+        app_backups.finish(stream, lxc.runner(), KEY)
+    return path
+
+
+def judged(path: Path) -> Contents:
+    """All that is looked at before anything is made of a backup."""
+    with path.open("rb") as stream:
+        found = app_backups.read(stream.fileno())
+        app_backups.verify(lxc.runner(), stream.fileno(), found)
+        return found
+
+
+def test_a_backup_has_the_sums_of_all_that_is_in_it(signed: Path) -> None:
+    found = judged(signed)
+    assert (found.header, found.key) == ({"backup": 2}, signature.public_key_of(KEY))
+    assert {key: member.size for key, member in found.volumes.items()} == {"data": 600, "none": 0}
+    with tarfile.open(signed) as archive:
+        assert archive.getnames() == ["backup.json", "volumes/data.tar", "volumes/none.tar", "index.json", "index.sig"]
+        index = json.loads(archive.extractfile("index.json").read())  # type: ignore[union-attr]
+    assert index["members"]["volumes/data.tar"] == {"size": 600, "sha256": hashlib.sha256(b"x" * 600).hexdigest()}
+
+
+def test_a_backup_with_any_byte_changed_is_refused(signed: Path) -> None:
+    """Also in what tar does not look at: times, padding, and what is behind the end."""
+    content = signed.read_bytes()
+    believed = []
+    for position in range(len(content)):
+        changed = content[position] ^ (1 << position % 8)
+        signed.write_bytes(content[:position] + bytes([changed]) + content[position + 1 :])
+        try:
+            judged(signed)
+            believed.append(position)
+        except (InvalidRequest, Untrusted):
+            pass
+    assert believed == []
+
+
+@pytest.mark.parametrize("change", [lambda found: found[:-1], lambda found: found + b"\0", lambda found: found[:-1024]])
+def test_a_backup_that_is_shorter_or_longer_is_refused(signed: Path, change: Callable[[bytes], bytes]) -> None:
+    signed.write_bytes(change(signed.read_bytes()))
+    with pytest.raises(Untrusted, match="its end is not what was written"):
+        judged(signed)
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"backup": 2}, "does not end with"),
+        ({"backup": 3}, "is the format 3; this panel reads the formats 1 and 2: a newer one"),
+        ({"backup": True}, "is the format True"),
+        ({}, "is the format None"),
+    ],
+)
+def test_sums_cannot_be_left_out(tmp_path: Path, header: dict[str, object], message: str) -> None:
+    content = archive((app_backups.HEADER, json.dumps(header).encode()), ("volumes/data.tar", b"abc"))
+    with pytest.raises((InvalidRequest, Untrusted), match=message):
+        read(tmp_path / "x", content)
+
+
+def test_a_volume_that_is_not_in_the_index_is_refused(signed: Path, tmp_path: Path) -> None:
+    with tarfile.open(signed) as archive_of:
+        parts = {name: archive_of.extractfile(name).read() for name in archive_of.getnames()}  # type: ignore[union-attr]
+    parts.pop("volumes/none.tar")
+    with pytest.raises(Untrusted, match=r"does not hold what its index.json names"):
+        read(tmp_path / "x", archive(*parts.items()))
+
+
+def test_a_signature_of_another_key_or_for_something_else_is_wrong(signed: Path, tmp_path: Path) -> None:
+    content = signed.read_bytes()
+    with tarfile.open(signed) as archive_of:
+        index = archive_of.extractfile("index.json").read()  # type: ignore[union-attr]
+        old = archive_of.extractfile("index.sig").read()  # type: ignore[union-attr]
+    for new in (
+        signature.sign(KEY, signature.IMAGE, index),
+        old.replace(signature.public_key_of(KEY).encode(), signature.public_key_of(OTHER).encode()),
+    ):
+        with pytest.raises(Untrusted, match="is not what was signed"):
+            read(tmp_path / "x", content.replace(old, new))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +149,7 @@ def test_what_a_backup_has_is_found(tmp_path: Path) -> None:
         archive((app_backups.HEADER, b"{")),
         archive((app_backups.HEADER, b"[" * 100_000)),
         archive(HEADER, HEADER),
+        archive(HEADER, ("index.json", b"{}")),
         archive(HEADER, ("volumes/../../etc/passwd.tar", b"")),
         archive(HEADER, ("/etc/passwd", b"")),
         archive(HEADER, ("volumes/data.tar", b""), ("volumes/data.tar", b"")),

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import tarfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from containers.choices import JobState, Via
+from containers.domain import signature
 from containers.domain.layout import Layout
 from containers.domain.states import Operation
+from containers.host import app_backups, backup_index
+from containers.host.command import Runner
 from containers.host.locks import Locks
 from containers.jobs import reaper
 from containers.jobs.cancel import CancelWatch
 from containers.jobs.handlers import HANDLERS
 from containers.jobs.journal import Journal
-from containers.models import Backup, BackupSchedule, Event, Grant, Host, Job
+from containers.models import Backup, BackupSchedule, Event, Grant, Host, Job, Repository
 from containers.services import app_requests, backup_schedules
 from containers.services.actor import Actor
 from tests.jobs.shop import PORT, SMALL, SYSTEM, Shop, ok
@@ -126,6 +133,79 @@ def test_a_volume_of_somebody_else_in_a_forged_row_is_refused(shop: Shop, anna: 
     job = shop.panel.run(job)
     assert (job.state, "You may not take over volume blog-data" in job.reason) == (JobState.FAILED, True)
     assert shop.read("installed").startswith("blog")
+
+
+def backed_up(shop: Shop) -> Path:
+    """An installation, and the file of its backup."""
+    shop.write(SMALL)
+    shop.installed()
+    ok(shop.panel.run(app_requests.request_backup(SYSTEM, shop.row())))
+    return shop.layout.backups / Backup.objects.get().file_name
+
+
+def restore(shop: Shop, path: Path) -> Job:
+    return shop.panel.run(app_requests.request_restore(SYSTEM, "copy", {"port": PORT + 1}, backup=path.name))
+
+
+@pytest.mark.parametrize("where", ["hush-hush", "volumes/data.tar", '"version": "1.0"', '"sha256": "'])
+def test_a_backup_with_one_byte_changed_is_refused_and_nothing_is_made(shop: Shop, where: str) -> None:
+    path = backed_up(shop)
+    content = bytearray(path.read_bytes())
+    # The last one of them: of the password the one within the volume.
+    position = content.rindex(where.encode()) + len(where) - 2
+    content[position] ^= 1
+    path.write_bytes(content)
+    before = shop.state()
+    job = restore(shop, path)
+    assert (job.state, shop.state()) == (JobState.FAILED, before)
+    assert "backup is not what was" in job.reason
+    assert "SHA-256 of volumes/data.tar" in job.reason or where != "hush-hush"
+
+
+def test_a_backup_says_who_has_signed_it(shop: Shop, layout: Layout) -> None:
+    path = backed_up(shop)
+    assert checked(restore(shop, path)) == "the backup: signed by this host"
+    stranger = Ed25519PrivateKey.generate()
+    sign_anew(path, stranger)
+    public = signature.public_key_of(stranger)
+    remove_copy(shop)
+    assert checked(restore(shop, path)) == f"the backup: signed with the key {public}, which this host does not know"
+    Repository.objects.create(host=shop.host, name="team", location="https://images.example.org/a", public_key=public)
+    remove_copy(shop)
+    assert checked(restore(shop, path)) == "the backup: signed by the publisher of team"
+
+
+def test_a_backup_of_the_format_without_sums_is_restored_and_that_is_said(shop: Shop) -> None:
+    path = backed_up(shop)
+    members = taken_apart(path)
+    header = json.loads(members[app_backups.HEADER]) | {"backup": 1}
+    with path.open("wb") as stream:
+        app_backups.write_header(stream, header)
+        stream.write(backup_index.entry("volumes/data.tar", members["volumes/data.tar"]) + bytes(1024))
+    assert "of format 1, which has no checksums" in checked(restore(shop, path))
+    assert shop.read("installed", "copy-data").startswith("blog")
+
+
+def checked(job: Job) -> str:
+    ok(job)
+    return job.steps.filter(action="check").order_by("number")[0].reason
+
+
+def remove_copy(shop: Shop) -> None:
+    ok(shop.panel.run(app_requests.request_uninstall(SYSTEM, shop.row("copy"), ["copy-data"])))
+
+
+def taken_apart(path: Path) -> dict[str, bytes]:
+    with tarfile.open(path) as archive:
+        return {name: archive.extractfile(name).read() for name in archive.getnames()}  # type: ignore[union-attr]
+
+
+def sign_anew(path: Path, key: Ed25519PrivateKey) -> None:
+    members = taken_apart(path)
+    with path.open("w+b", buffering=0) as stream:
+        for name in (app_backups.HEADER, "volumes/data.tar"):
+            stream.write(backup_index.entry(name, members[name]))
+        app_backups.finish(stream, Runner(), key)
 
 
 def test_one_backup_is_removed_on_record(panel: Panel, layout: Layout, host: Host, spare: Backup, anna: User) -> None:

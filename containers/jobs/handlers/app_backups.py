@@ -14,13 +14,13 @@ from django.utils import timezone
 
 from containers.catalog import apps
 from containers.choices import InstallationState
-from containers.domain.backup import BackupHeader
+from containers.domain.backup import FORMAT, BackupHeader
 from containers.domain.manifest import Phase
 from containers.domain.plan import Action, PlanStep
 from containers.domain.questions import QuestionType
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest
-from containers.host import app_backups, imports, volumes
+from containers.host import app_backups, imports, keys, volumes
 from containers.host.app_backups import Contents
 from containers.host.command import Runner
 from containers.host.imports import Source
@@ -32,8 +32,8 @@ from containers.jobs.handlers.apps import AppHandler
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.jobs.parts import Doing
-from containers.models import Backup, Installation
-from containers.services import access, app_requests, app_rows, audit, backup_schedules, inputs, installations
+from containers.models import Backup, Installation, Repository
+from containers.services import access, app_requests, app_rows, audit, backup_schedules, exported, inputs, installations
 
 IDMAP = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
 
@@ -59,7 +59,7 @@ class AppBackupHandler(AppHandler):
         names = dict(row.volumes.order_by("key").values_list("key", "name"))
         there = {key: name for key, name in names.items() if name in volumes.listing(self.layout)}
         header = BackupHeader(
-            backup=1,
+            backup=FORMAT,
             app=row.app,
             version=row.version,
             installation=row.name,
@@ -75,7 +75,8 @@ class AppBackupHandler(AppHandler):
             for key, name in names.items():
                 recorder.note(f"volume {name}")
                 app_backups.write_volume(self.layout, runner, stream, key, name, IDMAP)
-            app_backups.finish(stream)
+            recorder.note("the SHA-256 of all that is in it, signed")
+            app_backups.finish(stream, runner, keys.ensure_signing_key(self.layout))
 
     def _keep(self, row: Installation, file_name: str) -> None:
         size = (self.layout.backups / file_name).stat().st_size
@@ -129,6 +130,7 @@ class AppRestoreHandler(AppHandler):
             contents = app_backups.read(source.file)
             header = BackupHeader.validate_as(dict(contents.header), field="backup")
             self._authorise(header)
+            self._verify(source, contents)
             self._restore(source, contents, header)
 
     def _authorise(self, header: BackupHeader) -> None:
@@ -138,6 +140,24 @@ class AppRestoreHandler(AppHandler):
             access.require_install(self.actor, header.app, header.installation)
         elif "path" in self.inputs:
             access.require(self.actor, "install")
+
+    def _verify(self, source: Source, contents: Contents) -> None:
+        """Look whether all is as it was written, before anything is made of it. Raises Untrusted."""
+        check = partial(self._check, source, contents)
+        self.work.parts.actions([Doing("", Action.CHECK, f"the backup: {self._made_by(contents)}", check)])
+
+    def _check(self, source: Source, contents: Contents, runner: Runner, recorder: StepRecorder) -> None:
+        app_backups.verify(runner, source.file, contents)
+
+    def _made_by(self, contents: Contents) -> str:
+        """Say who has signed a backup. Any host's are restored: what is in one is judged as what somebody has typed."""
+        if not contents.has_sums:
+            return "it is of format 1, which has no checksums; whether it was changed cannot be told"
+        if contents.key == exported.public_key():
+            return "signed by this host"
+        if publisher := Repository.objects.filter(host=self.job.host, public_key=contents.key).first():
+            return f"signed by the publisher of {publisher}"
+        return f"signed with the key {contents.key}, which this host does not know"
 
     def _restore(self, source: Source, contents: Contents, header: BackupHeader) -> None:
         app = apps.find(header.app)

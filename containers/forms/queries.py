@@ -17,7 +17,7 @@ from containers.services.simulation import Scenario
 
 MAX_SEARCH: Final = 100
 # Containers on a page: what a browser shows at once, and all that can be asked for.
-ROWS: Final = (100, 1_000)
+ROWS: Final = (50, 1_000)
 # Beside the states: all that have not ended.
 ACTIVE: Final = "active"
 # Without one of them, both are shown.

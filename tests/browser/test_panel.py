@@ -38,6 +38,22 @@ def test_the_list_is_searched_as_one_types(page: Page, stack: Stack) -> None:
     expect(page.locator("#rows tr")).to_have_count(3)
 
 
+# Rows are laid out each by itself: nothing but their widths keeps the cells below their heads.
+@pytest.mark.parametrize("width", [1440, 1300, 1024, 800])
+def test_the_cells_of_the_list_stand_below_their_heads(page: Page, stack: Stack, width: int) -> None:
+    stack.add("web", description="A description that is much longer than the column of names is wide")
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto("/containers/")
+    head, cells = (page.evaluate(EDGES, place) for place in ("thead", "#rows"))
+    assert head == cells
+    assert len(head) >= 4
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+EDGES = """place => [...document.querySelectorAll(`${place} tr:first-child > *`)].filter(cell => cell.offsetParent)
+    .map(cell => cell.getBoundingClientRect()).map(({ left, right }) => [left, right])"""
+
+
 def test_the_bulk_bar_tells_beforehand_whom_a_stop_reaches(page: Page, stack: Stack) -> None:
     stack.add("db")
     stack.add("app", depends=["db"])

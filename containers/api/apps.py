@@ -53,12 +53,23 @@ class BackupIn(schemas.StrictBody):
 
 
 class RestoreIn(Value):
-    """A backup among the host's own, by its file's name, or at a path on the server; and answers in place of its own."""
+    """A backup among the host's own, by its file's name, or at a path on the server; and answers in place of its own.
+
+    `adopt` gives volumes that are there, {what the app calls it: name}, in place of the backup's.
+    """
 
     name: str
     backup: str | None = None
     path: str | None = None
     answers: dict[str, Answer] = {}
+    adopt: dict[str, str] = {}
+
+
+class RestoreMore(Value):
+    """What stands beside a backup that is sent, each a text in JSON."""
+
+    answers: dict[str, Answer] = {}
+    adopt: dict[str, str] = {}
 
 
 class QuestionOut(Schema):
@@ -180,7 +191,7 @@ class VolumesQuery(Schema):
 
 
 NewBody = Annotated[Any, Documented(InstallationIn)]
-_RESTORE: Final = bodies(RestoreIn, ["name"], [])
+_RESTORE: Final = bodies(RestoreIn, ["name"], list(RestoreMore.model_fields))
 
 
 def _apps(found: Sequence[App]) -> list[dict[str, Any]]:
@@ -308,13 +319,18 @@ def install_app(request: ApiRequest, payload: Body[NewBody]) -> HttpResponse:
 
 @router.post("/installations/restore/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS}, openapi_extra=_RESTORE)
 def restore_installation(request: ApiRequest) -> HttpResponse:
-    """Install what a backup holds: one of the host's own, at a path on the server, or an uploaded `archive`."""
+    """Install what a backup holds: one of the host's own, at a path on the server, or an uploaded `archive`.
+
+    `answers` and `adopt` take the place of what the backup has; beside an upload they are texts in JSON.
+    """
     if is_form(request):
-        texts, archive = read_form(request, ["name"], [])
-        return accepted(app_requests.request_restore_of(actor_of(request), texts["name"], archive))
+        texts, archive = read_form(request, ["name"], list(RestoreMore.model_fields))
+        given = {key: load_json(text) for key, text in texts.items() if key != "name"}
+        more = RestoreMore.validate_as(given, field="")
+        return accepted(app_requests.request_restore_of(actor_of(request), texts["name"], archive, more.answers, more.adopt))
     body = RestoreIn.validate_as(load_json(request.body), field="")
     source = {key: value for key, value in (("backup", body.backup), ("path", body.path)) if value is not None}
-    return accepted(app_requests.request_restore(actor_of(request), body.name, body.answers, **source))
+    return accepted(app_requests.request_restore(actor_of(request), body.name, body.answers, body.adopt, **source))
 
 
 @router.get("/installations/{name}/", auth=SEE, response={200: InstallationOut, **ERRORS})

@@ -42,7 +42,7 @@ class InstallForm(QuestionForm):
         self.name = data.get(NAME, "") if data is not None else free_name(app)
         self.name_errors: list[str] = []
         # A volume with a question of its own is answered there.
-        self.adoptions = [self._adoption(key) for key, part in app.manifest.volumes.items() if not part.question]
+        self.adoptions = adoptions(app, data, self._free_volumes)
 
     @property
     def adopted(self) -> dict[str, str]:
@@ -62,10 +62,16 @@ class InstallForm(QuestionForm):
     def _places(self) -> dict[str, list[str]]:
         return {NAME: self.name_errors, **super()._places(), **{one.name: one.errors for one in self.adoptions}}
 
-    def _adoption(self, key: str) -> Adoption:
-        value = self.data.get(f"{ADOPT}{key}", "") if self.data is not None else ""
-        options = self._free_volumes if value in {"", *self._free_volumes} else [value, *self._free_volumes]
-        return Adoption(key, self.app.manifest.volumes[key].title or key, value, options)
+
+def adoptions(app: App, data: QueryDict | None, free: list[str]) -> list[Adoption]:
+    """Return what of an app can be a volume that is there; `free` are those that nothing mounts."""
+    found = []
+    for key, part in app.manifest.volumes.items():
+        value = data.get(f"{ADOPT}{key}", "") if data is not None else ""
+        options = free if value in {"", *free} else [value, *free]
+        if not part.question:
+            found.append(Adoption(key, part.title or key, value, options))
+    return found
 
 
 def free_name(app: App) -> str:

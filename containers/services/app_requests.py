@@ -184,13 +184,16 @@ def queue_backup(actor: Actor, row: Installation, *, freeze: bool, scheduled: bo
     return queue(actor, Operation.APP_BACKUP, [row.name], parsed, _containers(row), host=row.host)
 
 
-def request_restore(actor: Actor, name: str, given: Mapping[str, Any] | None = None, **source: str) -> Job:
+def request_restore(
+    actor: Actor, name: str, given: Mapping[str, Any] | None = None, adopt: Mapping[str, str] | None = None, **source: str
+) -> Job:
     """Queue the installation of what a backup holds under `name`; `given` are answers in place of the backup's.
 
+    `adopt` gives volumes that are there, {what the app calls it: name}: they are taken as they are, in place of the backup's.
     `source` is one of backup (a file among the host's own), path, upload. Raises InvalidRequest.
     """
     _require_source(actor, name, source)
-    parsed = _inputs(Operation.APP_RESTORE, {**source, "answers": dict(given or {})})
+    parsed = _inputs(Operation.APP_RESTORE, {**source, "answers": dict(given or {}), "adopt": dict(adopt or {})})
     parsed |= _kept_answers(parsed.pop("answers", {}), source.get("backup", ""))
     try:
         instance_name(name)
@@ -198,14 +201,21 @@ def request_restore(actor: Actor, name: str, given: Mapping[str, Any] | None = N
         raise InvalidRequest.of("name", str(error)) from error
     if installations.rows().filter(name=name).exists():
         raise InvalidRequest.of("name", f"there is an installation {name} already")
+    installations.require_free(actor, name, adopt or {})
     return queue(actor, Operation.APP_RESTORE, [name], parsed)
 
 
-def request_restore_of(actor: Actor, name: str, file: File[Any], given: Mapping[str, Any] | None = None) -> Job:
+def request_restore_of(
+    actor: Actor,
+    name: str,
+    file: File[Any],
+    given: Mapping[str, Any] | None = None,
+    adopt: Mapping[str, str] | None = None,
+) -> Job:
     """Keep a backup that somebody sent and queue its restoration; where that is refused, nothing of it stays."""
     access.require_somewhere(actor, "install")
     with uploads.kept(file) as stored:
-        return request_restore(actor, name, given, upload=stored)
+        return request_restore(actor, name, given, adopt, upload=stored)
 
 
 def _kept_answers(given: Mapping[str, Any], file_name: str) -> dict[str, Any]:

@@ -253,6 +253,8 @@ def _app(value: str) -> str:
     return manifest.app_name(value)
 
 
+# {what the app calls it: a volume that is there}.
+AdoptedVolumes = Annotated[dict[Annotated[str, Field(max_length=20)], VolumeName], Field(max_length=20)]
 GivenAnswers = Annotated[dict[Annotated[str, Field(max_length=40)], Answer], Field(max_length=200)]
 
 
@@ -261,7 +263,7 @@ class AppInstallInputs(Inputs):
 
     app: Annotated[str, AfterValidator(_app)]
     answers: GivenAnswers = {}
-    adopt: Annotated[dict[Annotated[str, Field(max_length=20)], VolumeName], Field(max_length=20)] = {}
+    adopt: AdoptedVolumes = {}
 
 
 class AppUninstallInputs(Inputs):
@@ -281,6 +283,7 @@ class AppBackupInputs(Inputs):
 class AppRestoreInputs(Inputs):
     """Where a backup is: among the host's own, at a path on the server, or an upload; and answers in place of its own.
 
+    `adopt` are volumes that are taken as they are, in place of those in the backup.
     `sealed` (services.vault) are those that are secret, or may be. A rotation of keys leaves jobs as they are.
     """
 
@@ -289,6 +292,7 @@ class AppRestoreInputs(Inputs):
     upload: Annotated[str, AfterValidator(_upload)] | None = None
     answers: GivenAnswers = {}
     sealed: Annotated[str, Field(max_length=MAX_SEALED)] = ""
+    adopt: AdoptedVolumes = {}
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -129,8 +129,26 @@ def require_volumes(who: Who, made: Outline, adopt: Mapping[str, str] | None = N
     if access.may(who, "install"):
         return
     taken = [use.name for use in made.volumes if use.name != f"{made.instance}-{use.key}" or use.key in (adopt or {})]
-    if foreign := sorted(set(taken) - set(own)):
-        raise access.Refused(f"You may not take over volume {foreign[0]}: others keep data in it", who, "install", made.instance)
+    _refuse(who, made.instance, sorted(set(taken) - set(own)))
+
+
+def require_free(who: Who, name: str, adopt: Mapping[str, str]) -> None:
+    """Check volumes that are to be taken over where the app is not known yet. Raises InvalidRequest, and Refused as above."""
+    if not access.may(who, "install"):
+        _refuse(who, name, sorted(adopt.values()))
+    free = {volume.name for volume in free_volumes()} if adopt else set()
+    wrong = [
+        FieldError(f"adopt.{key}", f"there is no volume {volume} on the host, or a container has it")
+        for key, volume in adopt.items()
+        if volume not in free
+    ]
+    if wrong:
+        raise InvalidRequest.all(tuple(wrong))
+
+
+def _refuse(who: Who, name: str, foreign: Sequence[str]) -> None:
+    if foreign:
+        raise access.Refused(f"You may not take over volume {foreign[0]}: others keep data in it", who, "install", name)
 
 
 def answers_of(installation: Installation) -> dict[str, Any]:

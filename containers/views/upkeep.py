@@ -152,14 +152,15 @@ def restore(request: Request) -> HttpResponse:
     chosen = next((row for row in known if row.file_name == request.GET.get("backup", "")), None)
     initial = {"backup": chosen.file_name, "name": _free_name(chosen)} if chosen else {}
     files = request.FILES if request.method == "POST" else None
-    form = RestoreForm(_data(request), files, backups=[row.file_name for row in known], initial=initial)
+    app = _app_of(chosen)
+    form = RestoreForm(_data(request), files, backups=[row.file_name for row in known], initial=initial, app=app)
     if form.is_bound and form.is_valid():
         job, error = _ask(lambda: _restore(request, form))
         if job:
             return redirect(job)
         form.refuse(error)
-    context = {"section": "apps", "form": form, "chosen": chosen, "ports": _ports(chosen, request.POST)}
-    return render(request, "installations/restore.html", context, status=422 if form.errors else 200)
+    context = {"section": "apps", "form": form, "chosen": chosen, "ports": _ports(app, request.POST)}
+    return render(request, "installations/restore.html", context, status=422 if form.has_problems else 200)
 
 
 @require_http_methods(["GET", "POST"])
@@ -181,8 +182,8 @@ def remove_backup(request: Request, file: str) -> HttpResponse:
 def _restore(request: Request, form: RestoreForm) -> Job:
     name, file = form.cleaned_data["name"], form.cleaned_data["file"]
     if file:
-        return app_requests.request_restore_of(actor_of(request), name, file, form.ports)
-    return app_requests.request_restore(actor_of(request), name, form.ports, **form.source)
+        return app_requests.request_restore_of(actor_of(request), name, file, form.ports, form.adopted)
+    return app_requests.request_restore(actor_of(request), name, form.ports, form.adopted, **form.source)
 
 
 def _get(request: Request, name: str) -> Installation:
@@ -234,12 +235,16 @@ def _free_name(row: Backup) -> str:
     return "" if installations.rows().filter(name=row.installation).exists() else row.installation
 
 
-def _ports(row: Backup | None, data: QueryDict) -> list[tuple[str, str, str]]:
-    """Return the questions for ports of the app that a backup is of: another one may have been given away meanwhile."""
+def _app_of(row: Backup | None) -> App | None:
+    """Return the app that a backup is of, where the catalogue has it."""
     try:
-        app: App | None = apps.find(row.app) if row else None
+        return apps.find(row.app) if row else None
     except SpocError:
-        app = None
+        return None
+
+
+def _ports(app: App | None, data: QueryDict) -> list[tuple[str, str, str]]:
+    """Return the questions for ports of the app that a backup is of: another one may have been given away meanwhile."""
     questions = app.manifest.questions if app else ()
     return [
         (question.name, question.label, data.get(f"answers.{question.name}", ""))

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 
 from containers.models import Backup, Event, Grant, Installation, InstallationVersion, Job
@@ -109,6 +111,36 @@ def test_a_restore_takes_one_source(api: Api) -> None:
     assert api.post("/installations/restore/", {"name": "blog", "backup": "../x.tar"}).status_code == 422
     rows.installation("wiki")
     assert api.post("/installations/restore/", {"name": "wiki", "path": "/srv/x.tar"}).status_code == 422
+
+
+def test_a_restore_takes_volumes_that_are_there(api: Api) -> None:
+    backup()
+    given = {"name": "blog", "backup": "blog-1.tar", "adopt": {"data": "kept"}}
+    refused = api.post("/installations/restore/", given)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "adopt.data")
+    rows.volume("kept")
+    assert api.post("/installations/restore/", given).status_code == 202
+    assert Job.objects.get().inputs == {"backup": "blog-1.tar", "adopt": {"data": "kept"}}
+
+
+def test_a_backup_that_is_sent_comes_with_answers_and_volumes(api: Api, settings: Any, tmp_path: Path) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = settings.MEDIA_ROOT = str(tmp_path)
+    rows.volume("kept")
+
+    def send(**texts: str) -> int:
+        archive = SimpleUploadedFile("x.tar", b"tar")
+        return int(upload(api, name="blog", archive=archive, **texts).status_code)
+
+    assert send(answers="{") == 400
+    assert send(answers='["x"]') == 422
+    assert send(adopt='{"data": 3}') == 422
+    assert send(answers='{"port": 18099}', adopt='{"data": "kept"}') == 202
+    found = Job.objects.get().inputs
+    assert (found["adopt"], set(found)) == ({"data": "kept"}, {"adopt", "sealed", "upload"})
+
+
+def upload(api: Api, **data: Any) -> HttpResponse:
+    return api.client.post("/api/v1/installations/restore/", data, headers=api.headers)
 
 
 def test_a_list_costs_the_same_for_ten_and_twenty(api: Api) -> None:

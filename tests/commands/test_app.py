@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from containers.host import app_backups
 from containers.models import Backup, Host, Installation, InstallationVersion, Job, Layer
 from containers.services import hosts, installations
-from tests.support import exports
+from tests.support import exports, rows
 from tests.support.apps import MANIFEST, fetched, installed, write
 
 pytestmark = pytest.mark.django_db
@@ -96,9 +96,13 @@ def test_a_backup_comes_back_under_its_own_name(tmp_path: Path) -> None:
     (tmp_path / app_backups.HEADER).write_text('{"backup": 1, "app": "note", "version": "1.0", "installation": "journal"}')
     with tarfile.open(tmp_path / "journal.tar", "w") as archive:
         archive.add(tmp_path / app_backups.HEADER, app_backups.HEADER)
-    app("--no-wait", "restore", str(tmp_path / "journal.tar"))
+    with pytest.raises(CommandError, match=r"adopt\.data: there is no volume kept on the host"):
+        app("--no-wait", "restore", str(tmp_path / "journal.tar"), "--adopt", "data=kept")
+    assert not list(Path(settings.MEDIA_ROOT).iterdir())
+    rows.volume("kept")
+    app("--no-wait", "restore", str(tmp_path / "journal.tar"), "--adopt", "data=kept")
     job = Job.objects.get()
-    assert (job.operation, job.targets) == ("app-restore", ["journal"])
+    assert (job.operation, job.targets, job.inputs["adopt"]) == ("app-restore", ["journal"], {"data": "kept"})
     (Path(settings.MEDIA_ROOT) / job.inputs["upload"]).unlink()
 
 

@@ -186,6 +186,25 @@ def test_a_backup_of_the_format_without_sums_is_restored_and_that_is_said(shop: 
     assert shop.read("installed", "copy-data").startswith("blog")
 
 
+def test_a_volume_that_was_kept_is_taken_as_it_is_in_place_of_the_backups(shop: Shop) -> None:
+    path = backed_up(shop)
+    shop.post("newer than the backup")
+    ok(shop.panel.run(app_requests.request_uninstall(SYSTEM, shop.row())))
+    given = {"password": "hush-hush", "port": PORT}
+    job = shop.panel.run(app_requests.request_restore(SYSTEM, "blog", given, backup=path.name))
+    assert (job.state, "there is a volume blog-data already: adopt it" in job.reason) == (JobState.FAILED, True)
+    adopt = {"data": "blog-data"}
+    shop.write(SMALL.replace('ready = "test -s /data/note"', 'ready = "false"\ntimeouts = { ready = 1 }'))
+    ended = shop.panel.run(app_requests.request_restore(SYSTEM, "blog", given, adopt, backup=path.name))
+    assert (ended.state, shop.read("post"), shop.panel.states()) == (JobState.FAILED, "newer than the backup", {})
+    shop.write(SMALL)
+    ended = shop.panel.run(app_requests.request_restore(SYSTEM, "blog", given, adopt, backup=path.name))
+    ok(ended)
+    assert (shop.read("post"), ended.steps.filter(action="restore").count()) == ("newer than the backup", 0)
+    # It was there before, so it is not the installation's alone.
+    assert shop.row().volumes.get().is_adopted
+
+
 def checked(job: Job) -> str:
     ok(job)
     return job.steps.filter(action="check").order_by("number")[0].reason

@@ -113,6 +113,15 @@ def test_a_backup_is_restored_by_who_may_have_it(actor: Actor) -> None:
         app_requests.request_restore(actor, "shop-3", backup="none-1.tar")
 
 
+def test_who_may_install_only_some_takes_over_no_volume_with_a_backup(actor: Actor) -> None:
+    rows.volume("blog-data")
+    values = {"installation": "shop-1", "app": "note", "version": "1.0", "size_bytes": 1}
+    row = Backup.objects.create(host=hosts.current(), file_name="shop-1-1.tar", **values)
+    with pytest.raises(Forbidden, match="You may not take over volume blog-data"):
+        app_requests.request_restore(actor, "shop-2", adopt={"data": "blog-data"}, backup=row.file_name)
+    assert not Job.objects.exists()
+
+
 def test_a_backup_is_removed_by_who_may_have_it_and_not_while_it_is_restored(actor: Actor) -> None:
     own, other = (
         Backup.objects.create(

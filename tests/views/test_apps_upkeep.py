@@ -208,6 +208,19 @@ def test_a_backup_becomes_an_installation_under_a_free_name(client: Client) -> N
     assert (found.targets, found.inputs) == (["blog"], {"backup": "blog-1.tar", "answers": {"port": "30500"}})
 
 
+def test_a_volume_that_was_kept_takes_the_place_of_the_backups(client: Client) -> None:
+    backup()
+    rows.volume("blog-data")
+    page = main(client.get("/restore/", {"backup": "blog-1.tar"}))
+    assert [option.text for option in page.one("select", name="adopt.data").all("option")] == ["from the backup", "blog-data"]
+    sent = {"backup": "blog-1.tar", "name": "blog", "adopt.data": "gone"}
+    refused = client.post("/restore/?backup=blog-1.tar", sent)
+    assert refused.status_code == 422
+    assert "there is no volume gone on the host" in main(refused).one("div", id="adopt-data-hint").text
+    client.post("/restore/?backup=blog-1.tar", {**sent, "adopt.data": "blog-data"})
+    assert job("app-restore").inputs == {"backup": "blog-1.tar", "adopt": {"data": "blog-data"}}
+
+
 def test_a_backup_is_deleted_in_a_dialog_that_says_which(client: Client, row: Installation) -> None:
     backup()
     backup("gone")

@@ -170,11 +170,13 @@ class AppRestoreHandler(AppHandler):
         for question in app.manifest.questions:
             if question.type == QuestionType.VOLUME:
                 answers.pop(question.name, None)
-        made = installations.draft(app, self.name(), answers, lenient=True)
+        adopt = dict(self.inputs.get("adopt", {}))
+        made = installations.draft(app, self.name(), answers, adopt, lenient=True)
+        installations.require_volumes(self.actor, made, adopt)
         with transaction.atomic():
-            row = app_rows.announce(self.job.host, self.job, made, {})
+            row = app_rows.announce(self.job.host, self.job, made, adopt)
         with handlers.put_right_on_failure(self.work, row, handlers.undo):
-            new = [use.name for use in made.volumes]
+            new = [use.name for use in made.volumes if use.key not in adopt]
             self.work.check_host(app, made, new_volumes=new)
             app_rows.set_state(row, InstallationState.INSTALLING, removes=new)
             self.work.parts.actions(self._doings(source, contents, row))
@@ -185,10 +187,11 @@ class AppRestoreHandler(AppHandler):
             handlers.finish(self.work, row, made, kept=kept)
 
     def _doings(self, source: Source, contents: Contents, row: Installation) -> Sequence[Doing]:
-        names = dict(row.volumes.values_list("key", "name"))
+        names = dict(row.volumes.filter(is_adopted=False).values_list("key", "name"))
         return [
             Doing("", Action.RESTORE, f"volume {names[key]}", partial(self._unpack, source, contents, key, names[key]))
             for key in contents.volumes
+            if key in names
         ]
 
     def _unpack(self, source: Source, contents: Contents, key: str, name: str, runner: Runner, recorder: StepRecorder) -> None:

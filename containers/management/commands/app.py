@@ -152,11 +152,14 @@ class Command(FollowingCommand):
             raise CommandError(f"{file}: {error.strerror}; the backup is at {source}") from error
         self.stdout.write(f"{file}: {backup.size_bytes} bytes")
 
-    def _restore(self, file: Path, instance: str | None, answers: Path | None, answer: list[str], **options: Any) -> Job:
+    def _restore(
+        self, file: Path, instance: str | None, answers: Path | None, answer: list[str], adopt: list[str], **options: Any
+    ) -> Job:
         try:
             with file.open("rb") as stream:
                 name = instance or _name_in(stream.fileno())
-                return app_requests.request_restore_of(root_actor(), name, File(stream), _answers(answers, answer))
+                given, adopted = _answers(answers, answer), _pairs(adopt)
+                return app_requests.request_restore_of(root_actor(), name, File(stream), given, adopted)
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
 
@@ -190,7 +193,7 @@ def _add_installations(commands: _SubParsersAction[ArgumentParser]) -> None:
     install.add_argument("app", metavar="NAME")
     install.add_argument("--as", dest="instance", metavar="INSTANCE", required=True, help="what the installation is called")
     _add_answers(install)
-    install.add_argument("--adopt", metavar="KEY=VOLUME", action="append", default=[], help="use a volume that is there")
+    _add_adopt(install, "use a volume that is there")
     update = commands.add_parser("update", help="bring an installation to the catalogue's version, or to other answers")
     update.add_argument("instance", metavar="INSTANCE")
     _add_answers(update)
@@ -223,6 +226,7 @@ def _add_backups(commands: _SubParsersAction[ArgumentParser]) -> None:
     restore.add_argument("file", metavar="FILE", type=Path)
     restore.add_argument("--as", dest="instance", metavar="INSTANCE", help="what it is called; without, what it was called")
     _add_answers(restore)
+    _add_adopt(restore, "take a volume that is there as it is, in place of the backup's")
 
 
 def _add_answers(parser: ArgumentParser) -> None:
@@ -230,6 +234,10 @@ def _add_answers(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--answer", metavar="QUESTION=ANSWER", action="append", default=[], help="one answer; none that is secret"
     )
+
+
+def _add_adopt(parser: ArgumentParser, text: str) -> None:
+    parser.add_argument("--adopt", metavar="KEY=VOLUME", action="append", default=[], help=text)
 
 
 def _answers(file: Path | None, single: list[str]) -> dict[str, Any]:

@@ -45,9 +45,18 @@ def statements(web: str, root: str) -> list[str]:
 
     To be run by who owns the tables, in one transaction; safe to repeat.
     """
-    if web == root:
-        raise InvalidRequest(f"The web process and root's processes both connect as {web!r}: each needs a role of its own")
+    require_two(web, root)
     return [*_schema(web, root), *(line for table in tables() for line in _table(table, web, root))]
+
+
+def require_two(web: str, root: str) -> None:
+    """Raise InvalidRequest where both sides would connect as the same role."""
+    if web == root:
+        raise InvalidRequest(
+            f"The web process and root's processes both connect as {web!r}: each needs a role of its own",
+            resolution="Write the address with root's role into the file SPOCWEB_ROOT_DATABASE_URL_FILE,"
+            " keys/database.url in the data directory.",
+        )
 
 
 def _schema(web: str, root: str) -> Iterator[str]:

@@ -7,14 +7,14 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connection, connections
+from django.db import DatabaseError, connection, connections
 
 from containers.domain.layout import Layout
 from containers.errors import HostError
 from containers.host import directories, files, idmap, redis_users, stack, system
 from containers.host.command import Runner
 from containers.management.owning import as_owner
-from containers.services import bootstrap
+from containers.services import bootstrap, grants
 
 WELCOME = """
   Sign in as   {user}
@@ -34,6 +34,8 @@ class Command(BaseCommand):
             self.prepare()
         except OSError as error:
             raise HostError(f"{error.filename or 'The host'}: {error.strerror}") from error
+        except DatabaseError as error:
+            raise HostError(f"The database: {str(error).strip()}") from error
 
     def take_place(self) -> None:
         """Refuse where the panel cannot run, with nothing half-made."""
@@ -42,6 +44,8 @@ class Command(BaseCommand):
         _, self.gid = stack.ids(settings.WEB_USER)
         stack.lock([settings.DATA_DIR / "stack.lock", settings.RUN_DIR / "stack.lock", bridge_lock()])
         stack.check_bind(settings.BIND)
+        if settings.DATABASE_OWNER:
+            grants.require_two(settings.WEB_DATABASE_ROLE, settings.DATABASES["default"].get("USER", ""))
 
     def prepare(self) -> None:
         directories.ensure_layout(layout(), web_gid=self.gid, idmap_base=settings.IDMAP_BASE)

@@ -173,6 +173,7 @@ people_urls: Final = [
     path("accounts/<number:number>/give/", account_changes.give, name="account-give"),
     path("accounts/<number:number>/take/<number:grant>/", account_changes.take, name="account-take"),
     path("accounts/<number:number>/password/", account_changes.set_password, name="account-password"),
+    path("accounts/<number:number>/sessions/end/", account_changes.end_sessions, name="account-sessions-end"),
     path("accounts/<number:number>/remove/", account_changes.remove, name="account-remove"),
     path("tokens/", tokens.token_list, name="token-list"),
     path("tokens/everybody/", tokens.token_everybody, name="token-everybody"),

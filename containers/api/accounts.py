@@ -14,7 +14,7 @@ from containers.api.auth import USERS, ApiRequest, actor_of, require_recent
 from containers.api.paging import Paged, paginate
 from containers.api.routing import Router
 from containers.api.schemas import ERRORS, StrictBody
-from containers.services import access, accounts, roles
+from containers.services import access, accounts, factors, roles, signed_in
 from containers.services.accounts import MAX_PASSWORD
 from containers.services.roles import Given
 
@@ -68,7 +68,15 @@ class AccountOut(Schema):
     last_sign_in: datetime.datetime | None
 
 
+class SessionOut(Schema):
+    since: datetime.datetime
+    address: str
+    browser: str
+
+
 class AccountDetail(AccountOut):
+    sessions: Annotated[list[SessionOut], Field(description="Browsers that are signed in, newest first")]
+    second_factors: Annotated[list[str], Field(description="What is asked for besides the password: totp or webauthn")]
     rights: Annotated[list[HoldingOut], Field(description="All that it may do, and why")]
 
 
@@ -128,6 +136,15 @@ def remove_account(request: ApiRequest, name: str) -> Status[None]:
     return Status(204, None)
 
 
+@router.delete("/accounts/{name}/sessions/", auth=USERS, response={204: None, **ERRORS})
+def end_sessions(request: ApiRequest, name: str) -> Status[None]:
+    """Sign all browsers of an account out, but the one that asks. Its tokens stay."""
+    user = accounts.get(name)
+    require_recent(request)
+    accounts.end_sessions(actor_of(request), user, keep=request.session.session_key or "")
+    return Status(204, None)
+
+
 def _give(request: ApiRequest, user: User, names: list[str] | None, grants: list[GrantBody] | None) -> None:
     if names is not None:
         roles.set_roles(actor_of(request), user, names)
@@ -155,4 +172,5 @@ def detail(name: str) -> dict[str, Any]:
         {"right": one.right, "pattern": one.scope.pattern, "app": one.scope.app, "source": one.source}
         for one in access.holdings(user)
     ]
-    return {**export(user), "rights": rights}
+    sessions = [{"since": one.since, "address": one.address, "browser": one.agent} for one in signed_in.of(user)]
+    return {**export(user), "rights": rights, "sessions": sessions, "second_factors": factors.kinds(user)}

@@ -14,7 +14,7 @@ from django.db.models import Count, QuerySet
 
 from containers.choices import EventKind
 from containers.errors import Conflict, InvalidRequest, NotFound
-from containers.services import access, audit
+from containers.services import access, audit, signed_in
 from containers.services.actor import Actor
 from containers.services.roles import check_administered
 
@@ -78,6 +78,12 @@ def set_active(actor: Actor, user: User, *, active: bool) -> None:
             data = {"before": {"active": not active}, "after": {"active": active}}
             audit.record(actor, EventKind.USER_UPDATE, user.get_username(), data)
     user.is_active = active
+
+
+def end_sessions(actor: Actor, user: User, number: str = "", *, keep: str = "") -> int:
+    """End a session of an account, or all where none is named, but never the one with the key `keep`; return how many."""
+    access.require(actor, "users")
+    return signed_in.end(actor, user, number, keep=keep)
 
 
 def remove(actor: Actor, user: User) -> None:

@@ -39,6 +39,12 @@ def record_removed(actor: Actor, user: User, factor: Authenticator) -> None:
     audit.record(actor, EventKind.FACTOR_REMOVE, user.get_username(), about(factor))
 
 
+def kinds(user: User) -> list[str]:
+    """Return the kinds of factors that `user` has besides the password, "totp" or "webauthn"; recovery codes are none."""
+    found = Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.RECOVERY_CODES).order_by("pk")
+    return list(found.values_list("type", flat=True))
+
+
 @transaction.atomic
 def use(actor: Actor, factor: Authenticator, code: str) -> bool:
     """Take a code that is right; return False for one of an authenticator app that was used already.

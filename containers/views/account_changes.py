@@ -19,6 +19,7 @@ from containers.services.roles import Given
 from containers.views.access import Request, actor_of, opens_to
 from containers.views.accounts import Made, page_of
 from containers.views.confirming import require_recent
+from containers.views.security import say_ended
 
 
 @require_POST
@@ -93,6 +94,16 @@ def set_password(request: Request, number: int) -> HttpResponse:
     if form.errors:
         return page_of(request, user, status=422, password_form=form)
     return page_of(request, user, made=made)
+
+
+@require_POST
+@opens_to(USERS)
+def end_sessions(request: Request, number: int) -> HttpResponse:
+    """One session, or all but the one that asks."""
+    user = _account(request, number)
+    key = request.session.session_key or ""
+    say_ended(request, accounts.end_sessions(actor_of(request), user, request.POST.get("session", ""), keep=key))
+    return redirect("account-detail", number)
 
 
 @require_http_methods(["GET", "POST"])

@@ -11,6 +11,7 @@ from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -18,7 +19,7 @@ from containers.choices import Right
 from containers.domain.rights import RIGHTS, Scope
 from containers.errors import InvalidRequest
 from containers.forms.accounts import AccountForm, GrantForm, PasswordForm
-from containers.services import access, accounts, roles, tokens
+from containers.services import access, accounts, factors, roles, signed_in, tokens
 from containers.services.access import Holding
 from containers.services.entry import USERS
 from containers.views.access import Request, actor_of, opens_to
@@ -26,6 +27,7 @@ from containers.views.confirming import require_recent
 from containers.views.token_rows import shown
 
 PAGE_SIZE = 100
+_FACTORS = {"totp": _("authenticator app"), "webauthn": _("passkey")}
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def page_of(request: Request, user: User, *, status: int = 200, **more: Any) -> 
         "roles": [(name, name in has) for name in names],
         "grants": user.grants.all(),
         "tokens": shown(tokens.of(user)),
+        "sessions": signed_in.of(user),
+        "this_session": request.session.session_key,
+        "factors": [_FACTORS[kind] for kind in factors.kinds(user)],
         "grant_form": GrantForm(),
         "password_form": PasswordForm(),
     }

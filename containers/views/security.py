@@ -48,9 +48,12 @@ def end_sessions(request: Request) -> HttpResponse:
     """One session, or all but the one that asks."""
     require_recent(request)
     chosen = request.POST.get("session", "")
-    count = signed_in.end(actor_of(request), request.user, chosen, keep=request.session.session_key or "")
-    messages.success(request, _("The session was ended.") if count == 1 else _("Sessions ended: %d") % count)
+    say_ended(request, signed_in.end(actor_of(request), request.user, chosen, keep=request.session.session_key or ""))
     return redirect(HOME)
+
+
+def say_ended(request: Request, count: int) -> None:
+    messages.success(request, _("The session was ended.") if count == 1 else _("Sessions ended: %d") % count)
 
 
 class PasswordForm(ChangePasswordForm):

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from containers.errors import InvalidRequest, SpocError
 from containers.forms.tokens import TokenForm
 from containers.services import access, tokens
-from containers.services.entry import SEE, USERS
+from containers.services.entry import SEE, SIGNED_IN, USERS
 from containers.views.access import Request, actor_of, opens_to
 from containers.views.confirming import require_recent
 from containers.views.token_rows import shown
@@ -48,7 +48,7 @@ def token_everybody(request: Request) -> HttpResponse:
 
 
 @require_POST
-@opens_to(SEE)
+@opens_to(SIGNED_IN)
 def revoke(request: Request, number: int) -> HttpResponse:
     """From the page of one's own tokens, of everybody's, or of an account, and back there."""
     back = request.POST.get("back", "")

@@ -64,6 +64,7 @@ CONTRACT = {
     ("GET", "/accounts/{name}/"),
     ("PATCH", "/accounts/{name}/"),
     ("DELETE", "/accounts/{name}/"),
+    ("DELETE", "/accounts/{name}/sessions/"),
     ("GET", "/tokens/"),
     ("POST", "/tokens/"),
     ("GET", "/tokens/{number}/"),

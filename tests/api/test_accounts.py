@@ -140,3 +140,19 @@ def test_only_who_administers(operator: User, viewer: User, method: str) -> None
     path = "/accounts/" if method == "POST" else "/accounts/viewer/"
     assert Api(operator)(method, path, {} if method in ("POST", "PATCH") else None).status_code == 403
     assert User.objects.count() == 2
+
+
+def test_sessions_are_listed_and_ended(api: Api, viewer: User) -> None:
+    viewer.set_password(PASSWORD)
+    viewer.save()
+    browser = Client()
+    browser.post("/sign-in/", {"username": "viewer", "password": PASSWORD}, headers={"user-agent": "Browser"})
+    found = api.get("/accounts/viewer/").json()
+    assert [(one["address"], one["browser"]) for one in found["sessions"]] == [("127.0.0.1", "Browser")]
+    assert found["second_factors"] == []
+
+    assert api.delete("/accounts/viewer/sessions/").status_code == 204
+
+    assert browser.get("/").status_code == 302
+    assert api.get("/accounts/viewer/").json()["sessions"] == []
+    assert api.delete("/accounts/nobody/sessions/").status_code == 404

@@ -75,6 +75,7 @@ POST_ONLY = {
     "account-give",
     "account-take",
     "account-password",
+    "account-sessions-end",
     "token-revoke",
     "installation-schedule",
     "audit-export",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import User
 from django.test import Client
 
 from containers.models import Event, Grant
 from containers.services import access, roles, tokens
+from containers.services import signed_in as signed_in_service
 from tests.support import rows
 from tests.support.html import parse
 from tests.views.conftest import signed_in
@@ -105,6 +107,46 @@ def test_another_password(client: Client, viewer: User) -> None:
     assert client.post(page(viewer, "password/"), {"password": "short"}).status_code == 422
     assert client.post(page(viewer, "password/"), {"password": PASSWORD}).status_code == 200
     assert User.objects.get(pk=viewer.pk).check_password(PASSWORD)
+
+
+def browser(user: User) -> Client:
+    """Sign in by the form: a session that is made otherwise is not listed."""
+    if not user.check_password(PASSWORD):
+        user.set_password(PASSWORD)
+        user.save()
+    made = Client()
+    made.post("/sign-in/", {"username": user.get_username(), "password": PASSWORD})
+    return made
+
+
+def test_sessions_are_seen_and_ended_by_who_administers(client: Client, viewer: User) -> None:
+    one, two = browser(viewer), browser(viewer)
+    shown = parse(client.get(page(viewer))).one("section", **{"aria-labelledby": "sessions"})
+    assert [row.one("b").text for row in shown.all("li")] == ["127.0.0.1", "127.0.0.1"]
+    assert "End all sessions" in shown.text
+
+    number = signed_in_service.of(viewer)[0].number
+    assert client.post(page(viewer, "sessions/end/"), {"session": number}).status_code == 302
+    assert [browser.get("/").status_code for browser in (one, two)].count(302) == 1
+    client.post(page(viewer, "sessions/end/"))
+    assert [browser.get("/").status_code for browser in (one, two)] == [302, 302]
+    assert client.get(page(viewer)).status_code == 200
+    events = Event.objects.filter(kind="session.end", subject="viewer")
+    assert list(events.values_list("user_name", flat=True)) == ["admin", "admin"]
+
+
+def test_the_session_that_asks_stays(admin: User) -> None:
+    other, client = browser(admin), browser(admin)
+    client.post(page(admin, "sessions/end/"))
+    assert client.get(page(admin)).status_code == 200
+    assert other.get("/").status_code == 302
+
+
+def test_second_factors_are_named(client: Client, viewer: User) -> None:
+    Authenticator.objects.create(user=viewer, type=Authenticator.Type.TOTP, data={})
+    Authenticator.objects.create(user=viewer, type=Authenticator.Type.RECOVERY_CODES, data={})
+    shown = " ".join(client.get(page(viewer)).content.decode().split())
+    assert "Second factors</dt><dd>authenticator app</dd>" in shown
 
 
 def test_switched_off_and_on(client: Client, viewer: User) -> None:

@@ -76,7 +76,6 @@ POST_ONLY = {
     "account-take",
     "account-password",
     "account-sessions-end",
-    "token-revoke",
     "installation-schedule",
     "audit-export",
     "audit-view-save",
@@ -123,11 +122,11 @@ APART = {"container-terminal"}
 # What everybody who may look does for himself alone.
 OWN = {"notifications-read"}
 # The keys of whoever may look: a form that says nothing makes none, and there is none to take back. See test_tokens.py.
-KEYS = {"token-list": 422, "token-revoke": 404}
+KEYS = {"token-list": 422}
 # Pages that show something and take a form of what is to be added or changed.
 WITH_FORM = {"layer-list", "recipe-detail", "repository-list", "container-definition", "clean-up", "token-list"}
-# Everybody's own account: test_security.py, test_factors.py.
-PERSONAL = {"session-end", "confirm-anew"}
+# Everybody's own account: test_security.py, test_factors.py. A token that is out of reach is not found: test_tokens.py.
+PERSONAL = {"session-end", "confirm-anew", "token-revoke"}
 NAMES = [str(pattern.name) for pattern in urlpatterns if isinstance(pattern, URLPattern)]
 GUARDED = [name for name in NAMES if name not in OPEN | PERSONAL and not name.startswith(("mfa_", "account_"))]
 
@@ -149,7 +148,6 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
         "audit-view-remove": [1],
         **dict.fromkeys(ACCOUNT_NAMES, [1]),
         "account-take": [1, 1],
-        "token-revoke": [1],
         "job-detail": [job],
         "job-record": [job],
         "job-output": [job, command],

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from containers.models import ApiToken, Event
+from containers.models import ApiToken, Event, Grant
 from containers.services import tokens
 from containers.services.token_terms import Terms
 from tests.support.html import parse
@@ -110,3 +110,20 @@ def test_more_tokens_need_no_more_queries(admin: User, django_assert_max_num_que
             tokens.create_token(admin)
         with django_assert_max_num_queries(len(few)):
             client.get(path)
+
+
+def test_who_administers_accounts_and_may_look_at_nothing_takes_one_back(stranger: User, viewer: User) -> None:
+    Grant.objects.create(user=stranger, right="users")
+    tokens.create_token(viewer, Terms("nightly"))
+    row = ApiToken.objects.get()
+    page = signed_in(stranger)
+
+    assert page.post(f"/tokens/{row.pk}/revoke/", {"back": "account"})["Location"] == f"/accounts/{viewer.pk}/"
+    assert not ApiToken.objects.exists()
+
+
+def test_a_token_that_is_out_of_reach_is_not_found_by_who_may_nothing(stranger: User, viewer: User) -> None:
+    tokens.create_token(viewer, Terms("nightly"))
+    row = ApiToken.objects.get()
+    assert signed_in(stranger).post(f"/tokens/{row.pk}/revoke/").status_code == 404
+    assert ApiToken.objects.filter(pk=row.pk).exists()

@@ -15,8 +15,9 @@ from django.apps import apps
 from django.conf import settings
 from django.db import models, transaction
 
+from containers.choices import ACTIVE_JOB_STATES
 from containers.errors import HostError
-from containers.models import SealedTextField
+from containers.models import Job, SealedTextField
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -53,9 +54,14 @@ def keys() -> list[str]:
 
 
 def reseal() -> int:
-    """Seal everything that a SealedTextField or a second factor holds with the newest key; return how many. Safe to repeat."""
+    """Seal everything that a SealedTextField, a second factor or a job that goes on holds with the newest key; return how many.
+
+    Safe to repeat. What a job has held that has ended is in the audit trail as it was, and needed no more.
+    """
     fields = sum(_reseal(model, field.attname) for model in apps.get_models() for field in _sealed(model))
-    return fields + sum(_reseal_factor(key) for key in Authenticator.objects.order_by("pk").values_list("pk", flat=True))
+    factors = sum(_reseal_factor(key) for key in Authenticator.objects.order_by("pk").values_list("pk", flat=True))
+    jobs = _going_on().filter(inputs__has_key="sealed").order_by("pk")
+    return fields + factors + sum(_reseal_job(key) for key in jobs.values_list("pk", flat=True))
 
 
 def _sealed(model: type[models.Model]) -> Iterator[SealedTextField]:
@@ -84,6 +90,21 @@ def _reseal_factor(key: int) -> int:
             row.data |= {name: _box().rotate(row.data[name].encode()).decode() for name in held}
             row.save(update_fields=["data"])
     return len(held)
+
+
+def _going_on() -> models.QuerySet[Job]:
+    return Job.objects.filter(state__in=ACTIVE_JOB_STATES)
+
+
+@transaction.atomic
+def _reseal_job(key: int) -> int:
+    """Answers to a restoration: its handler opens them when its turn comes, which may be after the next rotation."""
+    row = _going_on().select_for_update().filter(pk=key).first()
+    if row is None:
+        return 0
+    row.inputs |= {"sealed": _box().rotate(row.inputs["sealed"].encode()).decode()}
+    row.save(update_fields=["inputs"])
+    return 1
 
 
 def _box() -> MultiFernet:

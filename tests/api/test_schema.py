@@ -1,7 +1,7 @@
 """The OpenAPI document, believed and asked: what it describes is what is answered, to everybody, and no secret is in it.
 
 schemathesis makes requests of it, good and bad ones, the same in each run. For a longer run than is good for every change:
-SPOCWEB_TEST_EXAMPLES=200 and another seed in SPOCWEB_TEST_SEED.
+SCHEMA_EXAMPLES=200 and another seed in SCHEMA_SEED.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ __all__ = ["session_server"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("session_server")]
 
-EXAMPLES = int(os.environ.get("SPOCWEB_TEST_EXAMPLES", "2"))
-SEED = int(os.environ.get("SPOCWEB_TEST_SEED", "1"))
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "2"))
+SEED = int(os.environ.get("SCHEMA_SEED", "1"))
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,

@@ -16,7 +16,7 @@ from tests.support import lxc
 from tests.support.netns import NetworkNamespace
 from tests.support.stack import Stack
 
-RESULTS = Path(os.environ.get("SPOCWEB_TEST_RESULTS", "/var/tmp/spocweb-test-results"))
+RESULTS = Path(os.environ.get("BROWSER_RESULTS", "/var/tmp/spocweb-test-results"))
 # What is expected is waited for as long as a page is: five seconds are few where everything runs at once.
 expect.set_options(timeout=30_000)
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}

@@ -14,9 +14,10 @@ from django.core.management import call_command
 from django.db import connection, models
 
 from containers.errors import HostError
-from containers.models import Event, SealedTextField
+from containers.models import Event, Job, SealedTextField
 from containers.services import vault
 from spocweb import env
+from tests.support import rows
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +123,19 @@ def test_a_rotation_that_is_broken_off_leaves_everything_readable(secrets: type[
     for row in rows:
         row.refresh_from_db()
     assert [vault.open(row.text) for row in rows] == ["one", "two"]
+
+
+@pytest.mark.django_db
+def test_a_job_that_waits_reads_its_answers_after_any_number_of_rotations() -> None:
+    def job(state: str, **inputs: str) -> Job:
+        return Job.objects.create(host=rows.host(), operation="app-restore", state=state, inputs=inputs)
+
+    waits, ended = job("waiting", file="shop", sealed=vault.seal("pass")), job("succeeded", sealed=vault.seal("pass"))
+    before = ended.inputs
+    for _ in range(3):
+        call_command("rotatekeys", stdout=io.StringIO())
+    waits.refresh_from_db()
+    ended.refresh_from_db()
+    assert vault.open(waits.inputs.pop("sealed")) == "pass"
+    assert waits.inputs == {"file": "shop"}
+    assert ended.inputs == before

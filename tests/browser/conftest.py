@@ -18,7 +18,8 @@ from tests.support.stack import Stack
 
 RESULTS = Path(os.environ.get("BROWSER_RESULTS", "/var/tmp/spocweb-test-results"))
 # What is expected is waited for as long as a page is: five seconds are few where everything runs at once.
-expect.set_options(timeout=30_000)
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 DESKTOP, PHONE = {"width": 1440, "height": 1000}, {"width": 390, "height": 844}
 
 
@@ -67,7 +68,7 @@ class Session:
         # What turns on a page is drawn by the processor here, sixty times a second, while jobs want it.
         defaults: dict[str, Any] = {"viewport": DESKTOP, "reduced_motion": "reduce"}
         self.context: BrowserContext = browser.new_context(base_url=stack.url, **{**defaults, **options})
-        self.context.set_default_timeout(15_000)
+        self.context.set_default_timeout(PATIENCE_MS)
 
     def page(self) -> Page:
         page = self.context.new_page()

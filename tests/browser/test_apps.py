@@ -226,7 +226,6 @@ def volumes(stack: Stack) -> set[str]:
 def test_wordpress_twice_an_update_that_fails_and_a_way_back_for_everything(
     page: Page, stack: Stack, catalog: Path, sites: Sites
 ) -> None:
-    page.set_default_timeout(30_000)
     first, second, third = ports = free_ports(3)
     put(catalog)
     password = install(page, stack, "blog", "The blog", first)

@@ -48,7 +48,7 @@ def test_from_sign_in_to_three_running_containers_and_back(page: Page, stack: St
     expect_state(page, "Running")
     names = ("demo-db", "demo-app", "demo-web")
     assert {lxc.state(stack.layout, name) for name in names} == {"RUNNING"}
-    with urllib.request.urlopen(f"http://{stack.get('/containers/demo-web/')['address']}/", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{stack.get('/containers/demo-web/')['address']}/", timeout=60) as answer:
         assert answer.status == 200
 
     page.get_by_role("list").get_by_role("link", name=re.compile(r"^\d+$")).first.click()
@@ -112,7 +112,7 @@ def test_bulk_start_and_stop_count_what_they_reach(page: Page, stack: Stack) -> 
 
 
 def test_a_failed_start_says_why_in_the_checks_own_words(page: Page, stack: Stack) -> None:
-    stack.add("web", ready="echo no route to the moon; exit 7", timeouts={"ready": 1})
+    stack.add("web", ready="echo no route to the moon; exit 7", timeouts={"ready": 8})
     page.goto("/containers/web/")
     ask(page, "Start")
     expect_state(page, "Not ready")
@@ -142,9 +142,11 @@ def test_it_works_without_script(open_session: Any, stack: Stack) -> None:
     page.goto("/containers/web/definition/")
     page.get_by_label("Description").fill("edited without script")
     page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("web is saved")).to_be_visible()
     assert stack.get("/containers/web/")["description"] == "edited without script"
     page.goto("/containers/db/stop/")
     page.get_by_role("button", name="Stop 2 containers").click()
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/"))
     number = int(page.url.rstrip("/").rpartition("/")[2])
     assert stack.ended(number)["state"] == "succeeded"
 

@@ -197,7 +197,7 @@ def test_a_lost_connection_is_shown_and_what_was_missed_is_made_good(open_sessio
     with web_gone(stack):
         expect(page.locator("#connection [data-when=lost]")).to_be_visible()
         lxc.run("lxc-stop", "-k", "-P", str(stack.layout.containers), "-n", "web")
-    expect(page.locator("#connection [data-when=live]")).to_be_visible(timeout=30_000)
+    expect(page.locator("#connection [data-when=live]")).to_be_visible()
     expect(row(page, "web").locator(".sw-state")).to_have_text("Stopped")
     session.forgive_network_errors()
 
@@ -283,5 +283,5 @@ def test_who_signs_out_elsewhere_is_sent_to_the_door_when_the_stream_ends(open_s
     other.goto("/jobs/")
     other.locator("summary", has_text="Account").click()
     other.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     session.errors[:] = [error for error in session.errors if "401" not in error]

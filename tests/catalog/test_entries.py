@@ -112,12 +112,12 @@ def test_recipes_on_debian_begin_alike() -> None:
 def test_its_scripts_are_scripts(app: App) -> None:
     for path, content in app.files.items():
         if content.startswith(b"#!/bin/sh"):
-            subprocess.run(["sh", "-n", "-s"], input=content, check=True, timeout=10)
+            subprocess.run(["sh", "-n", "-s"], input=content, check=True, timeout=60)
             assert re.search(rb"^set -eu$|^REDISCLI_AUTH=|^wget ", content, re.MULTILINE), f"{path} goes on after what failed"
         elif content.startswith(b"#!/usr/bin/python3"):
             compile(content, path, "exec")
         elif content.startswith(b"#!/usr/bin/perl"):
-            subprocess.run(["perl", "-c"], input=content, check=True, timeout=10, capture_output=True)
+            subprocess.run(["perl", "-c"], input=content, check=True, timeout=60, capture_output=True)
 
 
 @entries

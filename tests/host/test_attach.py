@@ -22,7 +22,7 @@ pytestmark = pytest.mark.lxc
 def test_the_exit_code_and_both_outputs_are_the_commands(box: Box) -> None:
     name = box.start()
 
-    result = box.lxc.attach(name, ["/bin/sh", "-c", "echo out; echo err >&2; exit 7"], timeout_s=30, ok_codes=None)
+    result = box.lxc.attach(name, ["/bin/sh", "-c", "echo out; echo err >&2; exit 7"], timeout_s=120, ok_codes=None)
 
     assert (result.exit_code, result.output) == (7, "out\nerr")
 
@@ -31,7 +31,7 @@ def test_a_command_that_fails_is_named(box: Box) -> None:
     name = box.start()
 
     with pytest.raises(CommandFailed) as caught:
-        box.lxc.attach(name, ["/bin/sh", "-c", "echo no; exit 7"], timeout_s=30)
+        box.lxc.attach(name, ["/bin/sh", "-c", "echo no; exit 7"], timeout_s=120)
 
     assert caught.value.brief == f"{name}: sh failed with exit code 7: no"
     assert (caught.value.exit_code, caught.value.output) == (7, "no")
@@ -41,7 +41,7 @@ def test_a_command_that_is_not_there_has_exit_code_127(box: Box) -> None:
     name = box.start()
 
     with pytest.raises(CommandFailed) as caught:
-        box.lxc.attach(name, ["/bin/nothing"], timeout_s=30)
+        box.lxc.attach(name, ["/bin/nothing"], timeout_s=120)
 
     assert caught.value.exit_code == 127
 
@@ -50,7 +50,7 @@ def test_every_argument_arrives_as_it_is(box: Box) -> None:
     name = box.start()
     words = ["", " ", "a b", "'", '"', "\\", "$HOME", "*", "-n", "--", "ü", "x" * 5000]
 
-    result = box.lxc.attach(name, ["/bin/sh", "-c", 'for word; do echo "<$word>"; done', "sh", *words], timeout_s=30)
+    result = box.lxc.attach(name, ["/bin/sh", "-c", 'for word; do echo "<$word>"; done', "sh", *words], timeout_s=120)
 
     assert result.output.split("\n") == [f"<{word}>" for word in words]
 
@@ -86,7 +86,7 @@ def test_attaching_to_what_is_stopped_says_so(box: Box) -> None:
     name = box.make()
 
     with pytest.raises(HostError, match=f"^{name} is not running$"):
-        box.lxc.attach(name, ["/bin/true"], timeout_s=30)
+        box.lxc.attach(name, ["/bin/true"], timeout_s=120)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_stopped_container_runs_for_one_command(box: Box) -> None:
     name = box.make(mounts={"data": "srv"}, env={"A": "1"})
 
     script = "echo out; echo err >&2; echo $A; id -u; ls -d /srv; ip -o addr show eth0; cat /proc/1/comm; exit 7"
-    result = box.lxc.execute_stopped(name, ["/bin/sh", "-c", script], timeout_s=30, ok_codes=None)
+    result = box.lxc.execute_stopped(name, ["/bin/sh", "-c", script], timeout_s=120, ok_codes=None)
 
     lines = result.output.split("\n")
     assert result.exit_code == 7
@@ -161,18 +161,18 @@ def test_a_stopped_container_runs_for_one_command(box: Box) -> None:
 def test_a_one_off_run_resolves_names(box: Box) -> None:
     name = box.make()
 
-    result = box.lxc.execute_stopped(name, ["/bin/sh", "-c", "id -u; id -g"], uid="nobody", gid="root", timeout_s=30)
+    result = box.lxc.execute_stopped(name, ["/bin/sh", "-c", "id -u; id -g"], uid="nobody", gid="root", timeout_s=120)
 
     assert result.output.split() == ["65534", "0"]
     with pytest.raises(NotFound):
-        box.lxc.execute_stopped(name, ["/bin/true"], uid="alice", timeout_s=30)
+        box.lxc.execute_stopped(name, ["/bin/true"], uid="alice", timeout_s=120)
 
 
 def test_a_one_off_run_that_fails_is_about_its_command(box: Box) -> None:
     name = box.make()
 
     with pytest.raises(CommandFailed) as caught:
-        box.lxc.execute_stopped(name, ["/bin/false"], timeout_s=30)
+        box.lxc.execute_stopped(name, ["/bin/false"], timeout_s=120)
 
     assert (caught.value.brief, caught.value.exit_code) == (f"{name}: false failed with exit code 1", 1)
 
@@ -181,7 +181,7 @@ def test_a_one_off_run_that_cannot_start_says_why(box: Box) -> None:
     name = box.make(layers=["base", "gone"])
 
     with pytest.raises(MountFailed, match="layer gone is missing$"):
-        box.lxc.execute_stopped(name, ["/bin/true"], timeout_s=30)
+        box.lxc.execute_stopped(name, ["/bin/true"], timeout_s=120)
 
 
 def test_a_one_off_run_that_takes_too_long_is_ended_and_leaves_nothing(box: Box) -> None:
@@ -215,8 +215,8 @@ def test_a_one_off_run_in_a_build_container_leaves_only_what_its_command_wrote(b
     os.chown(box.layout.layer("made"), 100_000, 100_000)
     name = box.make(build=True, layers=["base", "made"])
     try:
-        box.lxc.execute_stopped(name, ["/bin/sh", "-c", "echo x > /new"], timeout_s=30)
+        box.lxc.execute_stopped(name, ["/bin/sh", "-c", "echo x > /new"], timeout_s=120)
         files = sorted(str(path.relative_to(box.layout.layer("made"))) for path in box.layout.layer("made").rglob("*"))
         assert files == ["new"]
     finally:
-        Runner().run(["rm", "-rf", box.layout.layer("made")], timeout_s=30)
+        Runner().run(["rm", "-rf", box.layout.layer("made")], timeout_s=120)

@@ -36,7 +36,7 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_result_has_exit_code_and_both_outputs(runner: Runner, recorder: KeepingRecorder) -> None:
-    result = runner.run(["sh", "-c", "echo out; echo err >&2"], timeout_s=30)
+    result = runner.run(["sh", "-c", "echo out; echo err >&2"], timeout_s=120)
 
     assert (result.argv[0], result.exit_code, result.output) == ("sh", 0, "out\nerr")
     assert [(command.lines, command.exit_code) for command in recorder.commands] == [(["out", "err"], 0)]
@@ -45,13 +45,13 @@ def test_a_result_has_exit_code_and_both_outputs(runner: Runner, recorder: Keepi
 def test_the_environment_is_small_and_fixed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "ours")
 
-    result = runner.run(["env"], timeout_s=30, env={"MORE": "1"})
+    result = runner.run(["env"], timeout_s=120, env={"MORE": "1"})
 
     assert sorted(result.output.split("\n")) == ["LANG=C.UTF-8", "MORE=1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
 
 
 def test_a_program_has_a_session_of_its_own_and_nothing_to_read(runner: Runner) -> None:
-    result = runner.run(["sh", "-c", 'cat; pwd; ps -o pid=,pgid=,sid= -p "$$"'], timeout_s=30)
+    result = runner.run(["sh", "-c", 'cat; pwd; ps -o pid=,pgid=,sid= -p "$$"'], timeout_s=120)
 
     directory, numbers = result.output.split("\n")
     assert directory == "/"
@@ -61,14 +61,14 @@ def test_a_program_has_a_session_of_its_own_and_nothing_to_read(runner: Runner) 
 def test_input_is_what_it_reads(runner: Runner) -> None:
     data = os.urandom(2_000_000)
 
-    assert runner.run(["wc", "-c"], timeout_s=30, input=data).output == "2000000"
-    assert runner.run(["wc", "-c"], timeout_s=30, input=b"").output == "0"
+    assert runner.run(["wc", "-c"], timeout_s=120, input=data).output == "2000000"
+    assert runner.run(["wc", "-c"], timeout_s=120, input=b"").output == "0"
 
 
 def test_an_open_file_can_be_read(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("content")
     with (tmp_path / "file").open() as stream:
-        assert runner.run(["cat"], timeout_s=30, stdin=stream.fileno()).output == "content"
+        assert runner.run(["cat"], timeout_s=120, stdin=stream.fileno()).output == "content"
 
 
 @pytest.mark.parametrize(
@@ -84,19 +84,19 @@ def test_failures_are_one_sentence(
     runner: Runner, recorder: KeepingRecorder, argv: list[str], exit_code: int, brief: str
 ) -> None:
     with pytest.raises(CommandFailed) as caught:
-        runner.run(argv, timeout_s=30)
+        runner.run(argv, timeout_s=120)
 
     assert (caught.value.brief, caught.value.exit_code, caught.value.argv) == (brief, exit_code, tuple(argv))
     assert recorder.commands[-1].exit_code == exit_code
 
 
 def test_exit_codes_can_be_allowed(runner: Runner) -> None:
-    assert runner.run(["false"], timeout_s=30, ok_codes=(0, 1)).exit_code == 1
-    assert runner.run(["sh", "-c", "exit 9"], timeout_s=30, ok_codes=None).exit_code == 9
+    assert runner.run(["false"], timeout_s=120, ok_codes=(0, 1)).exit_code == 1
+    assert runner.run(["sh", "-c", "exit 9"], timeout_s=120, ok_codes=None).exit_code == 9
 
 
 def test_it_returns_when_the_program_ends_not_when_its_output_is_closed(runner: Runner) -> None:
-    result = runner.run(["sh", "-c", "sleep 60 & echo $!"], timeout_s=30)
+    result = runner.run(["sh", "-c", "sleep 60 & echo $!"], timeout_s=120)
 
     child = int(result.output)
     assert is_alive(child)
@@ -104,8 +104,8 @@ def test_it_returns_when_the_program_ends_not_when_its_output_is_closed(runner: 
 
 
 def test_a_timeout_ends_the_whole_group(runner: Runner, recorder: KeepingRecorder) -> None:
-    with pytest.raises(CommandTimeout, match=r"^sh did not end within 0.3 s$") as caught:
-        runner.run(["sh", "-c", "sleep 60 & echo $!; wait"], timeout_s=0.3)
+    with pytest.raises(CommandTimeout, match=r"^sh did not end within 5 s$") as caught:
+        runner.run(["sh", "-c", "sleep 60 & echo $!; wait"], timeout_s=5)
 
     wait_until(lambda: not is_alive(int(caught.value.output)), "the child is gone")
     assert recorder.commands[-1].exit_code is not None
@@ -113,7 +113,7 @@ def test_a_timeout_ends_the_whole_group(runner: Runner, recorder: KeepingRecorde
 
 def test_what_ignores_being_asked_is_killed(runner: Runner) -> None:
     with pytest.raises(CommandTimeout) as caught:
-        runner.run(["sh", "-c", "trap : TERM; echo $$; while :; do sleep 1; done"], timeout_s=0.3)
+        runner.run(["sh", "-c", "trap : TERM; echo $$; while :; do sleep 1; done"], timeout_s=5)
 
     wait_until(lambda: not is_alive(int(caught.value.output)), "it is gone")
 
@@ -142,7 +142,7 @@ def test_output_is_recorded_while_the_program_runs(runner: Runner, recorder: Kee
     )
     thread.start()
 
-    runner.run(["sh", "-c", f"echo now; until [ -e {seen} ]; do sleep 0.01; done; echo then"], timeout_s=30)
+    runner.run(["sh", "-c", f"echo now; until [ -e {seen} ]; do sleep 0.01; done; echo then"], timeout_s=120)
 
     thread.join()
     assert recorder.commands[0].lines == ["now", "then"]
@@ -150,7 +150,7 @@ def test_output_is_recorded_while_the_program_runs(runner: Runner, recorder: Kee
 
 def test_secrets_are_masked_everywhere(runner: Runner, recorder: KeepingRecorder) -> None:
     with pytest.raises(CommandFailed) as caught:
-        runner.run(["sh", "-c", "echo got hunter2; exit 1"], timeout_s=30, secrets=["hunter2"])
+        runner.run(["sh", "-c", "echo got hunter2; exit 1"], timeout_s=120, secrets=["hunter2"])
 
     kept = f"{caught.value} {caught.value.argv} {caught.value.output} {recorder.commands}"
     assert "hunter2" not in kept
@@ -158,7 +158,7 @@ def test_secrets_are_masked_everywhere(runner: Runner, recorder: KeepingRecorder
 
 
 def test_what_is_not_to_be_recorded_is_not(runner: Runner, recorder: KeepingRecorder) -> None:
-    runner.run(["true"], timeout_s=30, record=False)
+    runner.run(["true"], timeout_s=120, record=False)
 
     assert recorder.commands == []
 
@@ -166,7 +166,7 @@ def test_what_is_not_to_be_recorded_is_not(runner: Runner, recorder: KeepingReco
 def test_threads_can_share_a_runner(runner: Runner, recorder: KeepingRecorder) -> None:
     results: list[str] = []
     threads = [
-        threading.Thread(target=lambda word=str(number): results.append(runner.run(["echo", word], timeout_s=30).output))  # type: ignore[misc]
+        threading.Thread(target=lambda word=str(number): results.append(runner.run(["echo", word], timeout_s=120).output))  # type: ignore[misc]
         for number in range(20)
     ]
     for thread in threads:
@@ -182,11 +182,11 @@ def test_no_file_descriptors_are_left_or_passed_on(runner: Runner, tmp_path: Pat
     before = len(list(Path("/proc/self/fd").iterdir()))
     with (tmp_path / "open").open("w") as stream:
         os.set_inheritable(stream.fileno(), True)
-        listed = runner.run(["sh", "-c", "readlink /proc/$$/fd/* || :"], timeout_s=30).output
+        listed = runner.run(["sh", "-c", "readlink /proc/$$/fd/* || :"], timeout_s=120).output
     for _ in range(5):
-        runner.run(["true"], timeout_s=30, input=b"x")
+        runner.run(["true"], timeout_s=120, input=b"x")
         with pytest.raises(CommandFailed):
-            runner.run(["/nothing"], timeout_s=30)
+            runner.run(["/nothing"], timeout_s=120)
 
     assert str(tmp_path) not in listed
     assert len(list(Path("/proc/self/fd").iterdir())) == before
@@ -206,6 +206,6 @@ def test_a_program_outlives_the_death_of_who_runs_it(tmp_path: Path) -> None:
 
 def test_duration_is_measured(runner: Runner) -> None:
     began = time.monotonic()
-    result = runner.run(["sleep", "0.2"], timeout_s=30)
+    result = runner.run(["sleep", "0.2"], timeout_s=120)
 
     assert 200 <= result.duration_ms <= (time.monotonic() - began) * 1000 + 1

@@ -90,7 +90,7 @@ def test_a_long_path_is_found_by_its_hash(box: Box, deep: Layout) -> None:
     del long.addresses["unused"]
     name = long.make("n" * 50)
     try:
-        long.lxc.start(name, timeout_s=30)
+        long.lxc.start(name, timeout_s=120)
         assert re.search(r"@lxc/[0-9a-f]{16}/command", Path("/proc/net/unix").read_text())
         assert facts.running_names(deep) == {name}
         assert facts.look(deep, box.runner, name).state == State.RUNNING

@@ -40,7 +40,7 @@ def place(layout: Layout) -> Iterator[Layout]:
 
 def run(layout: Layout, *words: str) -> subprocess.CompletedProcess[str]:
     argv = ["/usr/bin/python3", "-I", "-S", str(layout.hook), *words]
-    return subprocess.run(argv, env={"LXC_NAME": NAME}, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(argv, env={"LXC_NAME": NAME}, capture_output=True, text=True, timeout=180, check=False)
 
 
 def test_layers_are_stacked_the_last_on_top(place: Layout) -> None:
@@ -166,7 +166,7 @@ def test_a_rootfs_in_use_is_unmounted_all_the_same(place: Layout) -> None:
 
 def test_the_name_can_be_given(place: Layout) -> None:
     argv = ["/usr/bin/python3", "-I", "-S", str(place.hook), "pre-start", "--name", NAME, "low", "top"]
-    subprocess.run(argv, env={}, check=True, timeout=60)
+    subprocess.run(argv, env={}, check=True, timeout=180)
 
     assert mounts(place.data_dir) == [str(place.rootfs(NAME))]
 
@@ -174,7 +174,7 @@ def test_the_name_can_be_given(place: Layout) -> None:
 @pytest.mark.parametrize("name", ["", "..", "a/b", "."])
 def test_what_is_no_name_is_refused(place: Layout, name: str) -> None:
     argv = ["/usr/bin/python3", "-I", "-S", str(place.hook), "pre-start", "--name", name, "low", "top"]
-    result = subprocess.run(argv, env={}, check=False, timeout=60, capture_output=True, text=True)
+    result = subprocess.run(argv, env={}, check=False, timeout=180, capture_output=True, text=True)
 
     assert result.returncode == 1
     assert "is not a container's name" in result.stderr

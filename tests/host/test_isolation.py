@@ -21,7 +21,7 @@ import pathlib, sys
 from containers.domain.layout import Layout
 from containers.host.command import Runner
 from containers.host.lxc import Lxc
-Lxc(Layout(*map(pathlib.Path, sys.argv[1:4])), Runner()).start(sys.argv[4], timeout_s=30)
+Lxc(Layout(*map(pathlib.Path, sys.argv[1:4])), Runner()).start(sys.argv[4], timeout_s=120)
 print("started", flush=True)
 import time; time.sleep(600)
 """
@@ -79,7 +79,7 @@ def test_init_has_the_identity_directory_and_environment_of_the_definition(box: 
         cmd="/bin/sh -c 'id -u > /srv/out; id -g >> /srv/out; pwd >> /srv/out; echo \"$WORD|\" >> /srv/out; sleep 1000'",
         mounts={"out": "srv"},
     )
-    box.lxc.wait_ready(name, "grep -q '|' /srv/out", timeout_s=30)
+    box.lxc.wait_ready(name, "grep -q '|' /srv/out", timeout_s=120)
 
     assert (box.layout.volume("out") / "out").read_text() == "1000\n1001\n/var/www\n a 'b' \"c\" # d |\n"
     status = (box.layout.volume("out")).stat()
@@ -90,7 +90,7 @@ def test_volumes_persist_and_devices_cannot_be_made_in_them(box: Box) -> None:
     name = box.start(mounts={"data": "srv", "conf": "etc/deep/conf:file"})
     box.shell(name, "echo kept > /srv/file; echo set > /etc/deep/conf; mknod /srv/null c 1 3; echo $? > /srv/code")
     box.lxc.kill(name)
-    box.lxc.start(name, timeout_s=30)
+    box.lxc.start(name, timeout_s=120)
 
     assert box.shell(name, "cat /srv/file /etc/deep/conf /srv/code").output.split() == ["kept", "set", "1"]
     # Whoever enters the directory on the host could run what a container made setuid.

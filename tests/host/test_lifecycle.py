@@ -28,7 +28,7 @@ DEAF = "/bin/sh -c 'trap : TERM; while :; do sleep 1; done'"
 def test_a_started_container_runs_its_command(box: Box) -> None:
     name = box.make(cmd="sleep 4321")
 
-    look = box.lxc.start(name, timeout_s=30)
+    look = box.lxc.start(name, timeout_s=120)
 
     assert look == box.lxc.look(name)
     assert look.state == State.RUNNING
@@ -46,7 +46,9 @@ def test_a_one_off_command_takes_the_place_of_init_with_every_argument_as_it_is(
     name = box.make(mounts={"out": "srv"})
 
     box.lxc.start(
-        name, command=["/bin/sh", "-c", 'printf "%s|" "$@" > /srv/out; sleep 1000', "sh", "a b", "'\"", "$HOME", ""], timeout_s=30
+        name,
+        command=["/bin/sh", "-c", 'printf "%s|" "$@" > /srv/out; sleep 1000', "sh", "a b", "'\"", "$HOME", ""],
+        timeout_s=120,
     )
 
     out = box.layout.volume("out") / "out"
@@ -59,7 +61,7 @@ def test_starting_what_runs_is_refused_and_leaves_it_running(box: Box) -> None:
     before = box.lxc.look(name)
 
     with pytest.raises(Conflict, match=f"^{name} is running already$"):
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
     assert box.lxc.look(name) == before
 
@@ -67,7 +69,7 @@ def test_starting_what_runs_is_refused_and_leaves_it_running(box: Box) -> None:
 def test_a_container_that_was_started_by_hand_is_seen(box: Box) -> None:
     name = box.make()
 
-    Runner().run(["lxc-start", "-P", box.layout.containers, name], timeout_s=30)
+    Runner().run(["lxc-start", "-P", box.layout.containers, name], timeout_s=120)
 
     assert box.lxc.look(name).state == State.RUNNING
     assert traces.mounts(box.layout.data_dir) == [str(box.layout.rootfs(name))]
@@ -79,9 +81,9 @@ def test_a_stop_sends_the_halt_signal(box: Box) -> None:
         halt="SIGUSR1",
         mounts={"out": "srv"},
     )
-    box.lxc.wait_ready(name, "grep -q '^SigCgt:.*2..$' /proc/1/status", timeout_s=30)
+    box.lxc.wait_ready(name, "grep -q '^SigCgt:.*2..$' /proc/1/status", timeout_s=120)
 
-    was_killed = box.lxc.stop(name, timeout_s=30)
+    was_killed = box.lxc.stop(name, timeout_s=120)
 
     assert not was_killed
     assert (box.layout.volume("out") / "out").read_text() == "asked\n"
@@ -90,9 +92,9 @@ def test_a_stop_sends_the_halt_signal(box: Box) -> None:
 
 def test_busybox_init_ends_at_the_default_signal(box: Box) -> None:
     name = box.start(cmd=None, halt=None)
-    box.lxc.wait_ready(name, "grep -q '^SigCgt:.*2$' /proc/1/status || kill -0 1", timeout_s=30)
+    box.lxc.wait_ready(name, "grep -q '^SigCgt:.*2$' /proc/1/status || kill -0 1", timeout_s=120)
 
-    assert box.lxc.stop(name, timeout_s=30) is False
+    assert box.lxc.stop(name, timeout_s=120) is False
 
 
 def test_an_init_that_ignores_the_signal_is_killed_after_the_timeout(box: Box) -> None:
@@ -109,7 +111,7 @@ def test_a_stop_returns_when_nothing_of_the_run_is_left(box: Box) -> None:
     name = box.start(mounts={"data": "srv"})
     box.shell(name, "echo x > /left; mkdir -p /a/b/c; ln -s / /a/b/c/root")
 
-    box.lxc.stop(name, timeout_s=30)
+    box.lxc.stop(name, timeout_s=120)
 
     assert traces.mounts(box.layout.data_dir) == []
     assert traces.processes(box.layout) == []
@@ -121,7 +123,7 @@ def test_a_stop_returns_when_nothing_of_the_run_is_left(box: Box) -> None:
 def test_stopping_and_killing_what_is_stopped_is_nothing(box: Box) -> None:
     name = box.make()
 
-    assert box.lxc.stop(name, timeout_s=30) is False
+    assert box.lxc.stop(name, timeout_s=120) is False
     box.lxc.kill(name)
 
     assert box.recorder.programs == []
@@ -160,7 +162,7 @@ def test_a_frozen_container_is_thawed_before_it_is_stopped(box: Box) -> None:
     name = box.start(cmd="/bin/sh -c 'trap exit TERM; while :; do sleep 0.05; done'", halt="SIGTERM")
     box.lxc.freeze(name)
 
-    assert box.lxc.stop(name, timeout_s=30) is False
+    assert box.lxc.stop(name, timeout_s=120) is False
 
 
 def test_a_frozen_container_can_be_killed(box: Box) -> None:
@@ -180,7 +182,7 @@ def test_what_a_killed_monitor_left_is_cleared_up(box: Box) -> None:
     wait_until(lambda: not traces.sockets(box.layout), "the monitor is gone")
     assert traces.mounts(box.layout.data_dir) == [str(box.layout.rootfs(name))]
 
-    box.lxc.stop(name, timeout_s=30)
+    box.lxc.stop(name, timeout_s=120)
 
     assert traces.mounts(box.layout.data_dir) == []
     assert traces.cgroups(name) == []
@@ -193,7 +195,7 @@ def test_what_a_killed_monitor_left_does_not_stop_the_next_start(box: Box) -> No
     os.kill(monitor, signal.SIGKILL)
     wait_until(lambda: not traces.sockets(box.layout), "the monitor is gone")
 
-    look = box.lxc.start(name, timeout_s=30)
+    look = box.lxc.start(name, timeout_s=120)
 
     assert look.state == State.RUNNING
     assert len(traces.mounts(box.layout.data_dir)) == 1
@@ -233,12 +235,12 @@ def test_what_a_killed_monitor_left_goes_also_where_lxc_had_to_take_another_name
     root = Path("/sys/fs/cgroup")
     for top in [root] if (root / "cgroup.procs").exists() else root.iterdir():
         (top / f"lxc.monitor.{name}").mkdir()
-    box.lxc.start(name, timeout_s=30)
+    box.lxc.start(name, timeout_s=120)
     monitor = monitors.find(box.layout, name)
     assert monitor is not None
     os.kill(monitor, signal.SIGKILL)
 
-    box.lxc.stop(name, timeout_s=30)
+    box.lxc.stop(name, timeout_s=120)
 
     assert traces.cgroups(name) == []
 
@@ -249,7 +251,7 @@ def test_a_container_that_is_killed_from_outside_in_the_middle_of_a_stop_is_stop
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
 
-    assert box.lxc.stop(name, timeout_s=30) is False
+    assert box.lxc.stop(name, timeout_s=120) is False
     assert traces.mounts(box.layout.data_dir) == []
 
 
@@ -257,10 +259,10 @@ def test_start_and_stop_may_follow_each_other_without_a_pause(box: Box) -> None:
     name = box.make()
 
     for _ in range(5):
-        assert box.lxc.start(name, timeout_s=30).state == State.RUNNING
-        Runner().run(["lxc-stop", "-k", "-P", box.layout.containers, "-n", name], timeout_s=30)
+        assert box.lxc.start(name, timeout_s=120).state == State.RUNNING
+        Runner().run(["lxc-stop", "-k", "-P", box.layout.containers, "-n", name], timeout_s=120)
 
-    box.lxc.wait_stopped(name, timeout_s=30)
+    box.lxc.wait_stopped(name, timeout_s=120)
     assert traces.mounts(box.layout.data_dir) == []
 
 
@@ -270,7 +272,7 @@ def test_the_ephemeral_layer_is_new_at_every_start_and_keeps_its_inode(box: Box)
     box.shell(name, "echo x > /left; chmod 700 /; chown 5:5 /; rm -rf /etc/passwd")
     box.lxc.kill(name)
 
-    box.lxc.start(name, timeout_s=30)
+    box.lxc.start(name, timeout_s=120)
 
     assert box.shell(name, "ls -a /left; stat -c '%a %u %g' /; cat /etc/passwd").output.splitlines()[1:3] == [
         "755 0 0",
@@ -286,22 +288,22 @@ def test_a_reboot_from_inside_is_a_new_run(box: Box) -> None:
 
     wait_until(lambda: (look := box.lxc.look(name)).state == State.RUNNING and look.pid not in (first, None), "it runs again")
 
-    box.lxc.wait_ready(name, "! test -e /left", timeout_s=30)
+    box.lxc.wait_ready(name, "! test -e /left", timeout_s=120)
     assert traces.mounts(box.layout.data_dir) == [str(box.layout.rootfs(name))]
-    assert box.lxc.stop(name, timeout_s=30) is False
+    assert box.lxc.stop(name, timeout_s=120) is False
 
 
 def test_no_file_descriptors_are_left_by_many_runs(box: Box) -> None:
     name = box.start()
-    box.lxc.stop(name, timeout_s=30)
+    box.lxc.stop(name, timeout_s=120)
     before = len(list(Path("/proc/self/fd").iterdir()))
 
     for _ in range(5):
-        box.lxc.start(name, timeout_s=30)
-        box.lxc.wait_ready(name, "true", timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
+        box.lxc.wait_ready(name, "true", timeout_s=120)
         box.shell(name, "true")
-        box.lxc.stop(name, timeout_s=30)
-        box.lxc.execute_stopped(name, ["/bin/true"], timeout_s=30)
+        box.lxc.stop(name, timeout_s=120)
+        box.lxc.execute_stopped(name, ["/bin/true"], timeout_s=120)
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -309,7 +311,7 @@ def test_no_file_descriptors_are_left_by_many_runs(box: Box) -> None:
 def test_several_start_side_by_side(box: Box) -> None:
     names = [box.make(f"side{number}") for number in range(6)]
     with ThreadPoolExecutor(6) as pool:
-        looks = list(pool.map(lambda name: Lxc(box.layout, box.runner).start(name, timeout_s=30), names))
+        looks = list(pool.map(lambda name: Lxc(box.layout, box.runner).start(name, timeout_s=120), names))
 
     assert {look.state for look in looks} == {State.RUNNING}
     assert len({look.pid for look in looks}) == 6

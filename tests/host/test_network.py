@@ -34,7 +34,7 @@ def other_subnet(slot: str) -> IPv4Network:
 
 
 def run(*argv: str) -> str:
-    return Runner().run(argv, timeout_s=30).output
+    return Runner().run(argv, timeout_s=120).output
 
 
 def tables() -> list[str]:
@@ -142,7 +142,7 @@ def test_a_chain_of_others_that_drops_is_found(own: str, other_subnet: IPv4Netwo
     table = f"spt_other_{slot}"
     chain = 'type filter hook forward priority 5; policy drop;\niifname != "lo" accept\n'
     rules = f"table ip {table} {{\nchain passing {{\n{chain}}}\n}}\n"
-    Runner().run(["nft", "-f", "-"], input=rules.encode(), timeout_s=30)
+    Runner().run(["nft", "-f", "-"], input=rules.encode(), timeout_s=120)
     try:
         assert f"ip {table} passing" in firewall.blocking_chains(Runner(), own)
         run("nft", "add", "rule", "ip", table, "passing", "oifname", own, "accept")

@@ -73,7 +73,7 @@ def test_a_mounted_container_starts_all_the_same(box: Box) -> None:
     rootfs.mount(box.layout, name, box.runner)
     (box.layout.rootfs(name) / "left").write_text("x")
 
-    box.lxc.start(name, timeout_s=30)
+    box.lxc.start(name, timeout_s=120)
 
     assert box.shell(name, "ls /left").exit_code != 0
     assert len(traces.mounts(box.layout.data_dir)) == 1

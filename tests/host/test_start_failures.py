@@ -30,7 +30,7 @@ def test_a_command_that_is_not_there_is_named(box: Box) -> None:
     name = box.make(cmd="/bin/nothing")
 
     with pytest.raises(CommandFailed) as caught:
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
     assert caught.value.brief == f'{name} did not start: No such file or directory - Failed to exec "/bin/nothing"'
     assert "ERROR" in caught.value.details
@@ -40,9 +40,9 @@ def test_a_command_that_is_not_there_is_named(box: Box) -> None:
 def test_an_init_that_ends_at_once_leaves_a_stopped_container(box: Box) -> None:
     name = box.make(cmd="/bin/true")
 
-    box.lxc.start(name, timeout_s=30)
+    box.lxc.start(name, timeout_s=120)
 
-    box.lxc.wait_stopped(name, timeout_s=30)
+    box.lxc.wait_stopped(name, timeout_s=120)
     assert nothing_is_left(box, name)
 
 
@@ -50,7 +50,7 @@ def test_a_missing_layer_is_named(box: Box) -> None:
     name = box.make(layers=["base", "gone"])
 
     with pytest.raises(MountFailed) as caught:
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
     assert caught.value.brief == f"{name} did not start: layer gone is missing"
     assert nothing_is_left(box, name)
@@ -59,11 +59,11 @@ def test_a_missing_layer_is_named(box: Box) -> None:
 def test_the_next_start_succeeds_when_the_reason_is_gone(box: Box) -> None:
     name = box.make(layers=["base", "later"])
     with pytest.raises(MountFailed):
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
     box.layout.layer("later").mkdir()
     try:
-        assert box.lxc.start(name, timeout_s=30).state == State.RUNNING
+        assert box.lxc.start(name, timeout_s=120).state == State.RUNNING
         assert not box.layout.hook_error(name).exists()
         box.lxc.kill(name)
     finally:
@@ -77,7 +77,7 @@ def test_a_volume_that_was_replaced_by_a_link_refuses_the_start(box: Box, target
     box.layout.volume("data").symlink_to(target)
 
     with pytest.raises(MountFailed) as caught:
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
     assert caught.value.brief == f"{name} did not start: volume data is a symbolic link, which is not followed"
     assert nothing_is_left(box, name)
@@ -89,7 +89,7 @@ def test_a_file_volume_that_was_replaced_by_a_link_refuses_the_start(box: Box) -
     box.layout.volume("conf").symlink_to("/etc/shadow")
 
     with pytest.raises(MountFailed, match="volume conf is a symbolic link"):
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
 
 def test_a_volume_of_the_other_kind_or_a_missing_one_refuses_the_start(box: Box) -> None:
@@ -97,10 +97,10 @@ def test_a_volume_of_the_other_kind_or_a_missing_one_refuses_the_start(box: Box)
     box.layout.volume("data").rmdir()
 
     with pytest.raises(MountFailed, match="volume data is missing$"):
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
     box.layout.volume("data").touch()
     with pytest.raises(MountFailed, match="volume data is not a directory$"):
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
 
 def test_a_mountpoint_that_a_layer_makes_a_link_leads_nowhere_on_the_host(box: Box) -> None:
@@ -109,7 +109,7 @@ def test_a_mountpoint_that_a_layer_makes_a_link_leads_nowhere_on_the_host(box: B
     name = box.make(layers=["base", "links"], mounts={"data": "trap/inside"})
     try:
         with pytest.raises(MountFailed, match="the mountpoint /trap/inside .* symbolic link of the root filesystem: trap$"):
-            box.lxc.start(name, timeout_s=30)
+            box.lxc.start(name, timeout_s=120)
         assert not Path("/var/tmp/inside").exists()
         assert nothing_is_left(box, name)
     finally:
@@ -122,7 +122,7 @@ def test_a_missing_bridge_is_one_line(box: Box) -> None:
     box.bridge = bridge
 
     with pytest.raises(CommandFailed, match="nobridge"):
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
     assert nothing_is_left(box, name)
 
@@ -143,7 +143,7 @@ def test_as_many_layers_as_a_definition_may_have_are_mounted(box: Box) -> None:
         (path / "who").write_text(layer)
     name = box.make(layers=["base", *names])
     try:
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
         assert box.shell(name, "ls / | grep -c layer-; cat /who").output.split() == ["63", "layer-62"]
         box.lxc.kill(name)
     finally:
@@ -156,7 +156,7 @@ def test_without_a_configuration_the_reason_is_lxcs(box: Box) -> None:
     box.layout.config(name).unlink()
 
     with pytest.raises(HostError, match=f"{name} did not start"):
-        box.lxc.start(name, timeout_s=30)
+        box.lxc.start(name, timeout_s=120)
 
 
 def test_a_start_that_takes_too_long_is_ended_and_undone(box: Box) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.lxc
 
 
 def get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+    with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310
         return str(answer.read().decode()).strip()
 
 
@@ -75,7 +75,7 @@ def test_ports_are_led_on_again_after_the_host_has_started_anew(shop: Shop) -> N
     shop.installed()
     assert get(f"http://127.0.0.1:{PORT}/note") == "hello in blog"
     runner = lxc.runner()
-    runner.run(["nft", "delete", "table", "ip", ports.table_name(settings.BRIDGE)], timeout_s=15)
+    runner.run(["nft", "delete", "table", "ip", ports.table_name(settings.BRIDGE)], timeout_s=60)
     with pytest.raises(urllib.error.URLError):
         get(f"http://127.0.0.1:{PORT}/note")
     Monitor(shop.host)._check_network()

@@ -44,7 +44,7 @@ class Calendars:
         request = urllib.request.Request(f"{self.url}{path}", method=method)  # noqa: S310
         request.add_header("Authorization", f"Basic {base64.b64encode(f'me:{password}'.encode()).decode()}")
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=120) as response:  # noqa: S310
                 return int(response.status)
         except urllib.error.HTTPError as error:
             with error:

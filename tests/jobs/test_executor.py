@@ -50,7 +50,7 @@ def test_a_step_begins_after_those_it_needs() -> None:
 
 def test_steps_that_nothing_holds_back_run_side_by_side() -> None:
     # Each waits for the other: one after the other, this would never end.
-    meeting = threading.Barrier(2, timeout=10)
+    meeting = threading.Barrier(2, timeout=120)
     outcome, _ = execute([step(1), step(2)], lambda *_: meeting.wait() and None)
     assert outcome.failures == []
 

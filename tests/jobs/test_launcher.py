@@ -79,12 +79,12 @@ def test_a_child_that_ends_is_started_again_and_its_brother_is_left_alone(
 def test_it_stops_when_both_have_stopped(launcher: subprocess.Popen[bytes], number: signal.Signals) -> None:
     pids = children(launcher.pid)
     launcher.send_signal(number)
-    assert launcher.wait(timeout=20) == 0
+    assert launcher.wait(timeout=120) == 0
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
 
 
 def test_no_child_outlives_it(launcher: subprocess.Popen[bytes]) -> None:
     pids = children(launcher.pid)
     launcher.kill()
-    launcher.wait(timeout=20)
+    launcher.wait(timeout=120)
     wait_until(lambda: not [pid for pid in pids if Path(f"/proc/{pid}").exists()], "they are gone")

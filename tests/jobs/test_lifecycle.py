@@ -480,5 +480,5 @@ def test_the_demo_serves_a_page_that_came_all_the_way(panel: Panel) -> None:
     started = panel.do(Operation.START, "demo-web")
     assert started.state == JobState.SUCCEEDED, started.error
     assert [name for name, _, _ in steps(started)] == ["demo-db", "demo-app", "demo-web"]
-    with urllib.request.urlopen(f"http://{panel.row('demo-web').address}/", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{panel.row('demo-web').address}/", timeout=60) as answer:
         assert b"demo" in answer.read().lower()

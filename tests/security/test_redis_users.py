@@ -149,9 +149,9 @@ def test_in_another_redis_nothing_goes_but_the_queue(web: redis.Redis, connect: 
 def test_the_web_process_tells_and_hears_news(web: redis.Redis, caplog: pytest.LogCaptureFixture) -> None:
     with web.pubsub() as listening:
         listening.subscribe(events.channel())
-        heard: list[Any] = [listening.get_message(timeout=5)]
+        heard: list[Any] = [listening.get_message(timeout=60)]
         events._send(['{"kind": "job", "data": {}}'])
-        heard.append(listening.get_message(timeout=5))
+        heard.append(listening.get_message(timeout=60))
     assert [message["type"] for message in heard] == ["subscribe", "message"]
     assert caplog.records == []
 

@@ -54,7 +54,7 @@ class Running:
 
     def connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(10)
+        connection.settimeout(120)
         connection.connect(str(self.path))
         return connection
 
@@ -63,7 +63,7 @@ class Running:
         for pid in self.sessions():
             os.kill(pid, signal.SIGKILL)
         self.process.terminate()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=120)
 
     def sessions(self) -> list[int]:
         if self.process.poll() is not None:
@@ -128,7 +128,7 @@ def test_sessions_end_with_it_also_those_that_hang(server: Running, number: sign
         say(other, b"one")
         pids = server.sessions()
         server.process.send_signal(number)
-        assert server.process.wait(timeout=20) == 0
+        assert server.process.wait(timeout=120) == 0
         assert (hanging.recv(1), other.recv(1)) == (b"", b"")
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     assert not server.path.exists()
@@ -139,7 +139,7 @@ def test_sessions_end_when_it_is_killed_and_the_next_takes_its_place(server: Run
         say(connection, b"one")
         server.process.kill()
         assert connection.recv(1) == b""
-    server.process.wait(timeout=20)
+    server.process.wait(timeout=120)
     again = Running(server.path)
     with again.connect() as connection:
         assert say(connection, b"two") == b"two"

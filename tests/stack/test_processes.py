@@ -14,7 +14,7 @@ import pytest
 
 from tests.support import lxc
 from tests.support.stack import ROOT, Stack
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 pytestmark = [pytest.mark.stack, pytest.mark.lxc]
 
@@ -53,7 +53,7 @@ def test_sessions_are_for_the_web_user_alone(stack: Stack) -> None:
 
 def as_web_user(*argv: str) -> subprocess.CompletedProcess[str]:
     command = ["setpriv", "--reuid=spocweb", "--regid=spocweb", "--clear-groups", *argv]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("directory", ["layers", "containers", "volumes", "."])
@@ -92,7 +92,7 @@ def test_other_users_of_the_host_reach_no_root_filesystem(stack: Stack) -> None:
         data / "volumes/data",
     ):
         command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "ls", str(path)]
-        assert subprocess.run(command, capture_output=True, check=False, timeout=30).returncode != 0, path
+        assert subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE_S).returncode != 0, path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -140,7 +140,7 @@ def run_stack(**variables: str) -> subprocess.CompletedProcess[str]:
     """Run `make run`'s command with other variables, where it must refuse."""
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "spocweb.settings", **variables}
     argv = [sys.executable, "-m", "manage", "run"]
-    return subprocess.run(argv, env=environment, cwd="/", capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(argv, env=environment, cwd="/", capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
 
 def refusal(result: subprocess.CompletedProcess[str]) -> str:

@@ -27,8 +27,8 @@ SOCKET = "/api/v1/containers/web/terminals/socket/"
 
 @pytest.fixture(scope="module")
 def running_stack() -> Iterator[Stack]:
-    """One in which nobody may be idle, or away, for long; with recordings."""
-    stack = Stack(SPOCWEB_TERMINAL_GRACE_SECONDS="3", SPOCWEB_TERMINAL_RECORDING="1", SPOCWEB_LOG_LEVEL="INFO")
+    """One in which nobody may be away for long, but long enough to come back; with recordings."""
+    stack = Stack(SPOCWEB_TERMINAL_GRACE_SECONDS="20", SPOCWEB_TERMINAL_RECORDING="1", SPOCWEB_LOG_LEVEL="INFO")
     try:
         stack.start()
         stack.add_layer()

@@ -71,12 +71,12 @@ class Box:
     def start(self, word: str = "web", **definition: Any) -> str:
         """Create a container and start it."""
         name = self.make(word, **definition)
-        self.lxc.start(name, timeout_s=30)
+        self.lxc.start(name, timeout_s=120)
         return name
 
     def shell(self, name: str, script: str, **options: Any) -> CommandResult:
         """Run a script in a running container; any exit code will do."""
-        return self.lxc.attach(name, ["/bin/sh", "-c", script], timeout_s=30, ok_codes=None, **options)
+        return self.lxc.attach(name, ["/bin/sh", "-c", script], timeout_s=120, ok_codes=None, **options)
 
     def clear(self) -> None:
         """Kill and remove what a test has made."""

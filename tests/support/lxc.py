@@ -10,7 +10,7 @@ from pathlib import Path
 
 from containers.domain.layout import Layout
 from containers.host.command import NullRecorder, Runner
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 
 def runner() -> Runner:
@@ -19,7 +19,7 @@ def runner() -> Runner:
 
 def run(*argv: str, check: bool = True) -> str:
     """Run a program of LXC's (or any other) and return its output."""
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     if check and result.returncode != 0:
         raise AssertionError(f"{' '.join(argv)} ended with {result.returncode}: {result.stdout}{result.stderr}")
     return result.stdout

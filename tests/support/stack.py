@@ -20,7 +20,7 @@ from typing import Any
 from containers.domain.layout import Layout
 from tests import environment
 from tests.support import lxc
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE_S, wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 # What a job can be when nothing more will happen to it.
@@ -78,7 +78,7 @@ class Stack:
             at = output.tell()
             argv = [sys.executable, "-m", "manage", "run"]
             self._process = subprocess.Popen(argv, env=self._environment, cwd="/", stdout=output, stderr=output)
-        wait_until(lambda: self._has_said(b"spocweb is ready", at), "the stack is ready", timeout_s=180)
+        wait_until(lambda: self._has_said(b"spocweb is ready", at), "the stack is ready")
         if found := re.search(r"Password +(\S+)", self.log.read_text()):
             self.password = found[1]
         if not self.token:
@@ -94,7 +94,7 @@ class Stack:
         """Stop it as Ctrl-C or a service manager would; return its exit code."""
         assert self._process is not None
         self._process.send_signal(number)
-        code = self._process.wait(timeout=60)
+        code = self._process.wait(timeout=PATIENCE_S)
         self._process = None
         return code
 
@@ -112,7 +112,9 @@ class Stack:
     def manage(self, *args: str, check: bool = True) -> str:
         """Run a management command as root, and return what it printed."""
         argv = [sys.executable, "-m", "manage", *args]
-        result = subprocess.run(argv, env=self._environment, cwd="/", capture_output=True, text=True, timeout=120, check=False)
+        result = subprocess.run(
+            argv, env=self._environment, cwd="/", capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
         assert not check or result.returncode == 0, f"{args} ended with {result.returncode}: {result.stdout}{result.stderr}"
         return result.stdout
 
@@ -123,7 +125,7 @@ class Stack:
         request.add_header("Authorization", f"Bearer {self.token if token is None else token}")
         request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:  # noqa: S310
                 return Answer(response.status, dict(response.headers), response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -141,7 +143,7 @@ class Stack:
         assert answer.status == 200, answer
         return answer.json
 
-    def do(self, method: str, path: str, body: object = None, *, timeout_s: float = 60) -> Any:
+    def do(self, method: str, path: str, body: object = None, *, timeout_s: float = PATIENCE_S) -> Any:
         """Ask for host work, wait for its job and return it as it ended."""
         answer = self.call(method, path, body)
         assert answer.status in {201, 202}, answer
@@ -150,7 +152,7 @@ class Stack:
     def job(self, job_id: int) -> Any:
         return self.get(f"/jobs/{job_id}/")
 
-    def ended(self, job_id: int, *, timeout_s: float = 60) -> Any:
+    def ended(self, job_id: int, *, timeout_s: float = PATIENCE_S) -> Any:
         def look() -> Any:
             job = self.job(job_id)
             return job if job["state"] in ENDED else None

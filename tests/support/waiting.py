@@ -9,7 +9,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_until(condition: Callable[[], T], what: str, *, timeout_s: float = 30) -> T:
+# Long enough for the slowest machine with the most to do: who waits in vain is wrong, not late.
+PATIENCE_S = 180
+
+
+def wait_until(condition: Callable[[], T], what: str, *, timeout_s: float = PATIENCE_S) -> T:
     """Return the condition's first true value; fail after `timeout_s`, naming what was waited for."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -22,10 +22,11 @@ from containers.api.schemas import ERRORS
 from containers.api.uploads import bodies, is_form, read_form
 from containers.catalog import apps
 from containers.catalog.apps import App
+from containers.domain.origin import NewPublisher
 from containers.domain.questions import Answer, Question
 from containers.domain.values import Value
 from containers.models import Backup, BackupSchedule, Installation
-from containers.services import access, app_requests, app_sources, backup_schedules, files, installations
+from containers.services import access, app_publishers, app_requests, app_sources, backup_schedules, files, installations
 from containers.services.documents import load_json
 
 router = Router(tags=["apps"])
@@ -40,10 +41,11 @@ class InstallationIn(Value):
     adopt: dict[str, str] = {}
 
 
-class AnswersIn(schemas.StrictBody):
-    """Answers that are to be others than they are."""
+class UpdateIn(schemas.StrictBody):
+    """Answers that are to be others than they are; and the repository, where it is not the one of what is installed."""
 
     answers: dict[str, Answer] = {}
+    source: str = ""
 
 
 class BackupIn(schemas.StrictBody):
@@ -147,6 +149,7 @@ class InstallationOut(Schema):
     name: str
     app: str
     version: str
+    source: Annotated[str | None, Field(description="The repository that it is from; own is this host, null is not known")]
     state: str
     containers: list[str]
     volumes: dict[str, str]
@@ -177,9 +180,18 @@ class ChangeOut(Schema):
     after: dict[str, Any] | None
 
 
+class SourceChangeOut(Schema):
+    """The update is from somebody else than what is installed: it has to be asked for with `source`."""
+
+    before: str
+    after: str
+    other_key: bool
+
+
 class UpdateOut(Schema):
     before: str
     after: str
+    source: SourceChangeOut | None
     changes: list[ChangeOut]
     new_questions: list[QuestionOut]
     gone_questions: list[str]
@@ -229,10 +241,12 @@ def _installation(row: Installation, backups: Sequence[Backup]) -> dict[str, Any
     previous = getattr(row, "previous", None)
     schedule = getattr(row, "schedule", None)
     back = previous if previous and not previous.is_given_up else None
+    publisher = app_publishers.of(row)
     return {
         "name": row.name,
         "app": row.app,
         "version": row.version,
+        "source": publisher.repository if publisher else None,
         "state": row.state,
         "containers": [item.container.name for item in row.containers.all()],
         "volumes": {volume.key: volume.name for volume in row.volumes.all()},
@@ -250,6 +264,10 @@ def _installation(row: Installation, backups: Sequence[Backup]) -> dict[str, Any
         "schedule": _schedule(schedule) if schedule else None,
         "job": row.job_id,
     }
+
+
+def _source_change(found: NewPublisher) -> dict[str, Any]:
+    return {"before": found.before.repository, "after": found.after.repository, "other_key": found.is_new_key}
 
 
 def _schedule(row: BackupSchedule) -> dict[str, Any]:
@@ -348,10 +366,14 @@ def uninstall_app(request: ApiRequest, name: str, query: Query[VolumesQuery]) ->
 
 
 @router.post("/installations/{name}/update/", auth=INSTALL, response={202: schemas.JobRef, **ERRORS})
-def update_app(request: ApiRequest, name: str, payload: AnswersIn | None = None) -> HttpResponse:
-    """Bring an installation to the catalogue's version, or to other answers; where that fails, it returns by itself."""
-    given = payload or AnswersIn()
-    return accepted(app_requests.request_update(actor_of(request), installations.see(name), given.answers))
+def update_app(request: ApiRequest, name: str, payload: UpdateIn | None = None) -> HttpResponse:
+    """Bring an installation to the catalogue's version, or to other answers; where that fails, it returns by itself.
+
+    A version that is from another repository than what is installed is refused unless `source` names that one.
+    """
+    given = payload or UpdateIn()
+    row = installations.see(name)
+    return accepted(app_requests.request_update(actor_of(request), row, given.answers, source=given.source))
 
 
 @router.get("/installations/{name}/update/", auth=INSTALL, response={200: UpdateOut, **ERRORS})
@@ -361,6 +383,7 @@ def preview_update(request: ApiRequest, name: str) -> dict[str, Any]:
     return {
         "before": found.before,
         "after": found.after,
+        "source": _source_change(found.source) if found.source else None,
         "changes": [{"container": one.key, "before": one.before, "after": one.after} for one in found.changes],
         "new_questions": [_question(question) for question in found.questions],
         "gone_questions": [question.name for question in found.gone],

@@ -21,7 +21,7 @@ from containers.domain.build import FileFacts
 from containers.domain.installation import Stack, outline
 from containers.domain.instructions import Copy
 from containers.domain.manifest import FILE_NAME, MAX_BYTES, Manifest
-from containers.domain.origin import Origin
+from containers.domain.origin import Origin, Source
 from containers.domain.repository import OWN
 from containers.domain.samples import answers_for
 from containers.domain.text import shown
@@ -39,8 +39,10 @@ class App:
     files: Mapping[str, bytes]
     # The manifest as it was written.
     text: bytes
-    # Where it was fetched from; None for one of the host's own folders, and for what is kept of an installed one.
+    # Where it was fetched from; None for one of the host's own folders.
     origin: Origin | None = None
+    # Of what is kept of an installed one: whether that was written down.
+    is_source_known: bool = True
 
     @property
     def folder(self) -> dict[str, bytes]:
@@ -51,6 +53,11 @@ class App:
     def name(self) -> str:
         """What it is called in addresses and commands."""
         return self.manifest.name
+
+    @property
+    def source(self) -> Source:
+        """Where it is from."""
+        return Source(origin=self.origin)
 
     @property
     def icon(self) -> bytes | None:

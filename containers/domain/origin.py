@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Self
 
@@ -16,6 +17,8 @@ from containers.errors import InvalidRequest, Malformed, Untrusted
 
 # Hidden: no app's folder has it among its files.
 FILE_NAME: Final = ".origin.json"
+# Beside what is kept of an installed app.
+SOURCE_NAME: Final = ".source.json"
 MAX_BYTES: Final = 4 << 10
 
 _REMOVE: Final = "If that is right, remove the app from the catalogue, and fetch it again."
@@ -66,3 +69,51 @@ class Origin(Value):
                 f"{entry.name} {entry.version} is older than what is here: made at {entry.created}, and that at {self.created}",
                 resolution=_REMOVE,
             )
+
+
+class Source(Value):
+    """Where an installed app came from; `origin` is None for an app of the host's own folders."""
+
+    origin: Origin | None
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read one. Raises InvalidRequest."""
+        try:
+            data = load_json(raw)
+        except Malformed as error:
+            raise InvalidRequest.of(SOURCE_NAME, str(error)) from error
+        return cls.validate_as(data, field=SOURCE_NAME)
+
+    def encode(self) -> bytes:
+        """Return the file's content."""
+        return (json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n").encode()
+
+    @property
+    def publisher(self) -> Publisher:
+        """Who an update is expected from."""
+        return Publisher(self.origin.repository, self.origin.public_key) if self.origin else Publisher()
+
+
+@dataclass(frozen=True)
+class Publisher:
+    """The repository that an app is from, by its name here, and its key; "own" for the host's own folders, without a key."""
+
+    repository: str = repository.OWN
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"the repository {self.repository}" if self.key else "this host"
+
+
+@dataclass(frozen=True)
+class NewPublisher:
+    """An update that is not from where the installation is from."""
+
+    before: Publisher
+    after: Publisher
+
+    @property
+    def is_new_key(self) -> bool:
+        """Whether only the key tells them apart."""
+        return self.before.repository == self.after.repository

@@ -17,6 +17,7 @@ from containers.catalog.apps import App
 from containers.choices import ACTIVE_JOB_STATES, InstallationState
 from containers.domain.installation import Outline
 from containers.domain.manifest import instance_name
+from containers.domain.origin import NewPublisher
 from containers.domain.questions import Question
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
@@ -26,6 +27,7 @@ from containers.models import Backup, Installation, Job
 from containers.services import (
     access,
     app_images,
+    app_publishers,
     app_rows,
     disclosure,
     hosts,
@@ -70,6 +72,8 @@ class Update:
     questions: tuple[Question, ...]
     gone: tuple[Question, ...]
     outline: Outline
+    # Where it is from somebody else than what is installed.
+    source: NewPublisher | None = None
 
     @property
     def is_new(self) -> bool:
@@ -113,7 +117,8 @@ def update_of(row: Installation, given: Mapping[str, Any] | None = None) -> Upda
     known = known_questions(row)
     asked_anew = tuple(question for question in app.manifest.questions if question.name not in known)
     gone = tuple(question for question in _questions(row) if app.manifest.question(question.name) is None)
-    return Update(row.version, app.manifest.version, _changes(row, new), asked_anew, gone, made)
+    source = app_publishers.change(row, app)
+    return Update(row.version, app.manifest.version, _changes(row, new), asked_anew, gone, made, source)
 
 
 def known_questions(row: Installation) -> set[str]:
@@ -128,10 +133,14 @@ def _questions(row: Installation) -> tuple[Question, ...]:
         return ()
 
 
-def request_update(actor: Actor, row: Installation, given: Mapping[str, Any] | None = None) -> Job:
-    """Queue the update to the catalogue's version, or to other answers. Raises Conflict while a job is at it."""
+def request_update(actor: Actor, row: Installation, given: Mapping[str, Any] | None = None, *, source: str = "") -> Job:
+    """Queue the update to the catalogue's version, or to other answers. Raises Conflict while a job is at it.
+
+    `source` is the repository that it may be from where that is not the one that the installation is from; "own" is this host.
+    """
     require(actor, row)
     app = installations.next_app(row)
+    app_publishers.require(row, app, source)
     with transaction.atomic():
         hosts.lock()
         _check_at_rest(row)
@@ -139,7 +148,8 @@ def request_update(actor: Actor, row: Installation, given: Mapping[str, Any] | N
         installations.require_volumes(actor, made, own=installations.adopted(row).values())
         values = {"next_answers": made.answers.plain, "next_secrets": installations.sealed(made.answers)}
         Installation.objects.filter(pk=row.pk).update(**values)
-        return queue(actor, Operation.APP_UPDATE, [row.name], {}, _containers(row), host=row.host)
+        parsed = _inputs(Operation.APP_UPDATE, {"source": source})
+        return queue(actor, Operation.APP_UPDATE, [row.name], parsed, _containers(row), host=row.host)
 
 
 def request_back(actor: Actor, row: Installation) -> Job:

@@ -113,6 +113,10 @@ def _recipe(value: str) -> str:
     return value
 
 
+def _source(value: str) -> str:
+    return names.layer_name(value) if value else value
+
+
 def _digest(value: str) -> str:
     if not _SHA256.fullmatch(value):
         raise ValueError("is not a SHA-256 in hexadecimal digits")
@@ -266,6 +270,12 @@ class AppInstallInputs(Inputs):
     adopt: AdoptedVolumes = {}
 
 
+class AppUpdateInputs(Inputs):
+    """The repository that it may be from where that is not the one that the installation is from; "own" is this host."""
+
+    source: Annotated[str, AfterValidator(_source)] = ""
+
+
 class AppUninstallInputs(Inputs):
     """The volumes that go, too; with `force` the app's own last steps are left out."""
 
@@ -318,6 +328,7 @@ FORMS: Final[Mapping[Operation, type[Inputs]]] = {
     Operation.TIDY: TidyInputs,
     Operation.DEMO: DemoInputs,
     Operation.APP_INSTALL: AppInstallInputs,
+    Operation.APP_UPDATE: AppUpdateInputs,
     Operation.APP_UNINSTALL: AppUninstallInputs,
     Operation.APP_BACKUP: AppBackupInputs,
     Operation.APP_RESTORE: AppRestoreInputs,

@@ -17,13 +17,14 @@ from containers.catalog import apps
 from containers.catalog.apps import App
 from containers.choices import InstallationState
 from containers.domain.answers import as_text
+from containers.domain.origin import NewPublisher, Publisher
 from containers.domain.questions import Question, QuestionType
 from containers.domain.secrecy import MASK
 from containers.errors import SpocError
 from containers.forms import amounts
 from containers.forms.upkeep import ScheduleForm
 from containers.models import Backup, BackupSchedule, Installation, InstallationPort, InstallationVersion, Job, Volume
-from containers.services import access, app_sources, backup_schedules, hosts, installations, sight, ways_back
+from containers.services import access, app_publishers, app_sources, backup_schedules, hosts, installations, sight, ways_back
 from containers.services.app_sources import Newer
 from containers.views import activities, states
 from containers.views.activities import Shown
@@ -82,6 +83,16 @@ class InstallationPage:
             return installations.app_of(self.row)
         except SpocError:
             return None
+
+    @cached_property
+    def publisher(self) -> Publisher | None:
+        """Who it is from, where that is known."""
+        return app_publishers.of(self.row)
+
+    @cached_property
+    def new_publisher(self) -> NewPublisher | None:
+        """Who the catalogue's version is from, where that is somebody else."""
+        return app_publishers.change(self.row, self.app) if self.app else None
 
     @property
     def containers(self) -> list[Shown]:

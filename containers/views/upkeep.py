@@ -38,7 +38,7 @@ def update(request: Request, name: str) -> HttpResponse:
     data = _data(request)
     form = UpdateForm(app, actor_of(request), row, data)
     if form.act[0] == UPDATE:
-        job, error = _ask(lambda: app_requests.request_update(actor_of(request), row, form.given))
+        job, error = _ask(lambda: app_requests.request_update(actor_of(request), row, form.given, source=form.confirmed))
         if job:
             return redirect(job)
         form.refuse(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 
+from containers.domain.origin import Source
 from containers.models import Backup, Event, Grant, Installation, InstallationVersion, Job
 from containers.services import hosts
 from tests.api.conftest import Api
 from tests.support import exports, rows
-from tests.support.apps import MANIFEST, fetched, installed, write
+from tests.support.apps import MANIFEST, fetched, installed, keep, write
 from tests.support.sessions import session_server
 
 __all__ = ["session_server"]
@@ -154,6 +156,25 @@ def test_a_list_costs_the_same_for_ten_and_twenty(api: Api) -> None:
                 assert len(api.get("/installations/").json()["results"]) == number + 1
             counts.append(len(found))
     assert counts[0] == counts[1]
+
+
+def test_an_update_from_somebody_else_names_its_source(api: Api, settings: Any, tmp_path: Path) -> None:
+    row = installed()
+    assert api.get("/installations/blog/").json()["source"] is None
+    settings.DATA_DIR = tmp_path / "data"
+    (tmp_path / "data").mkdir()
+    keep(row, Source(origin=None))
+    assert api.get("/installations/blog/").json()["source"] == "own"
+    assert api.get("/installations/blog/update/").json()["source"] is None
+    shutil.rmtree(tmp_path / "note")
+    with fetched(MANIFEST.replace('version = "1.0"', 'version = "2.0"')):
+        said = {"before": "own", "after": "team", "other_key": False}
+        assert api.get("/installations/blog/update/").json()["source"] == said
+        refused = api.post("/installations/blog/update/", {})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "source")
+        assert api.post("/installations/blog/update/", {"source": "../x"}).status_code == 422
+        assert api.post("/installations/blog/update/", {"source": "team"}).status_code == 202
+    assert Job.objects.get(operation="app-update").inputs == {"source": "team"}
 
 
 def test_an_update_is_shown_before_it_is_made(api: Api, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from io import StringIO
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from containers.domain.origin import Source
 from containers.host import app_backups
 from containers.models import Backup, Host, Installation, InstallationVersion, Job, Layer
 from containers.services import hosts, installations
 from tests.support import exports, rows
-from tests.support.apps import MANIFEST, fetched, installed, write
+from tests.support.apps import MANIFEST, fetched, installed, keep, write
 
 pytestmark = pytest.mark.django_db
 
@@ -89,6 +91,20 @@ def test_nothing_is_stopped_for_a_backup_that_cannot_be_put_there(tmp_path: Path
     with pytest.raises(CommandError, match="nowhere: no file can be made there"):
         app("backup", "blog", str(tmp_path / "nowhere" / "x.tar"))
     assert not Job.objects.filter(operation="app-backup").exists()
+
+
+def test_a_version_from_somebody_else_is_said_and_has_to_be_wanted(catalog: Path, settings: Any) -> None:
+    settings.DATA_DIR = catalog / "data"
+    (catalog / "data").mkdir()
+    keep(installed(), Source(origin=None))
+    shutil.rmtree(catalog / "note")
+    with fetched(MANIFEST.replace('version = "1.0"', 'version = "2.0"')):
+        said = app("update", "blog", "--dry-run").splitlines()
+        assert said[:2] == ["from 1.0 to 2.0", "from the repository team, and what is installed is from this host"]
+        with pytest.raises(CommandError, match="say team if it may be"):
+            app("--no-wait", "update", "blog")
+        app("--no-wait", "update", "blog", "--source", "team")
+    assert last() == ("app-update", ["blog"], {"source": "team"})
 
 
 def test_a_backup_comes_back_under_its_own_name(tmp_path: Path) -> None:

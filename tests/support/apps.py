@@ -6,12 +6,17 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from containers.catalog import apps
+from containers.catalog import installed as installed_apps
 from containers.choices import ContainerState, InstallationState
 from containers.domain import entries
+from containers.domain.origin import Source
 from containers.models import Installation
 from containers.services import hosts, installations
 from tests.support import exports, rows
@@ -266,3 +271,14 @@ def installed(name: str = "blog", **more: Any) -> Installation:
         values = {"port": port.port, "container": port.container, "container_port": port.container_port, "scheme": port.scheme}
         row.ports.create(host=row.host, **values)
     return row
+
+
+def keep(row: Installation, source: Source) -> None:
+    """What an installation keeps, as a job would have written it."""
+    app = replace(apps.find(row.app), origin=source.origin)
+    row.kept = installed_apps.digest(app)
+    row.save(update_fields=["kept"])
+    folder = Path(settings.DATA_DIR) / "apps" / row.name / row.kept
+    folder.mkdir(parents=True)
+    for path, content in {**app.folder, ".source.json": source.encode()}.items():
+        (folder / path).write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,12 @@ from django.test import Client
 from django.utils import timezone
 
 from containers.choices import EventKind, InstallationState, MountKind
+from containers.domain.origin import Source
 from containers.errors import HostError
 from containers.models import Backup, Event, Installation, InstallationVersion, Job, Volume
 from containers.services import backup_schedules, hosts, installations
-from tests.support import rows
-from tests.support.apps import MANIFEST, installed, write
+from tests.support import exports, rows
+from tests.support.apps import MANIFEST, fetched, installed, keep, write
 from tests.support.html import Element, parse
 from tests.views.conftest import HTMX, signed_in
 
@@ -91,6 +93,32 @@ def test_volumes_are_measured_from_there_where_their_size_is_not_known(client: C
     Volume.objects.filter(name=name).update(size_bytes=5)
     assert "/measure-volumes/" not in ways("")
     assert "/volumes/" not in ways("uninstall/")
+
+
+def test_an_update_from_somebody_else_is_seen_and_asked_for(
+    client: Client, catalog: Path, row: Installation, tmp_path: Path, settings: Any
+) -> None:
+    settings.DATA_DIR = tmp_path / "data"
+    (tmp_path / "data").mkdir()
+    assert main(client.get("/installations/blog/")).one("div", id="installation").text.count("not recorded") == 1
+    keep(row, Source(origin=None))
+    page = main(client.get("/installations/blog/"))
+    assert "this host" in page.text
+    assert "from another source" not in page.text
+    assert not main(client.get("/installations/blog/update/")).all("div", id="source")
+    shutil.rmtree(catalog / "note")
+    with fetched(NEWER):
+        assert "from another source" in main(client.get("/installations/blog/")).text
+        shown = main(client.get("/installations/blog/update/")).one("div", id="source")
+        assert "team" in shown.text
+        assert exports.PUBLIC in shown.text
+        given = {"act": "update", "answers.text": "hello", "answers.port": "30000", "answers.colour": "red"}
+        refused = client.post("/installations/blog/update/", given)
+        assert refused.status_code == 422
+        assert "say team if it may be" in main(refused).one("div", id="problems").text
+        assert not Job.objects.filter(operation="app-update").exists()
+        assert client.post("/installations/blog/update/", {**given, "source": "team"}).status_code == 302
+    assert job("app-update").inputs == {"source": "team"}
 
 
 def test_secrets_are_shown_to_who_asks_and_each_time_is_on_record(client: Client, row: Installation) -> None:

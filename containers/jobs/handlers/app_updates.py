@@ -21,7 +21,7 @@ from containers.jobs.handlers import apps as handlers
 from containers.jobs.handlers.app_work import Work
 from containers.jobs.handlers.apps import AppHandler
 from containers.models import Installation, InstallationVersion
-from containers.services import app_rows, hosts, installations, ways_back
+from containers.services import app_publishers, app_rows, hosts, installations, ways_back
 
 
 class AppUpdateHandler(AppHandler):
@@ -31,6 +31,7 @@ class AppUpdateHandler(AppHandler):
         """Build first, then stop, copy, change, start, run the steps."""
         row = self.find()
         app = installations.next_app(row)
+        app_publishers.require(row, app, self.inputs.get("source", ""))
         given = {**installations.answers_of(row), **next_answers(row)}
         adopt = {key: name for key, name in installations.adopted(row).items() if key in app.manifest.volumes}
         made = installations.draft(app, row.name, given, adopt, own=row, lenient=True)

@@ -19,6 +19,7 @@ from containers.domain.build import SEARCH_PATH
 from containers.domain.installation import InnerStep, Outline, VolumeFile, VolumeUse
 from containers.domain.layout import Layout
 from containers.domain.manifest import Phase
+from containers.domain.origin import SOURCE_NAME
 from containers.domain.plan import Action
 from containers.domain.spec import ContainerSpec
 from containers.domain.states import Operation
@@ -129,9 +130,11 @@ class Work:
     # What the app is
 
     def keep_app(self, row: Installation, app: App) -> str:
-        """Keep a copy of the app's folder with the installation; return what the copy is called."""
-        digest, facts = installed.digest(app.folder), apps.facts(app.folder)
+        """Keep a copy of the app's folder with the installation, and where it is from; return what the copy is called."""
+        digest, facts = installed.digest(app), apps.facts(app.folder)
         folder = {path: File(content, facts[path].is_executable) for path, content in app.folder.items()}
+        if app.is_source_known:
+            folder[SOURCE_NAME] = File(app.source.encode())
         what = f"{app.manifest.title} {app.manifest.version} as it is installed"
         self.parts.actions([Doing("", Action.WRITE, what, partial(self._keep_app, row.name, digest, folder))])
         return digest

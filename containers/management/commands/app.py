@@ -23,7 +23,7 @@ from containers.errors import InvalidRequest, SpocError
 from containers.host import app_backups
 from containers.management.following import FollowingCommand, root_actor
 from containers.models import Job
-from containers.services import app_requests, app_sources, backup_schedules, installations
+from containers.services import app_publishers, app_requests, app_sources, backup_schedules, installations
 from containers.services.app_requests import Update
 
 MAX_ANSWERS = 1 << 20
@@ -67,7 +67,9 @@ class Command(FollowingCommand):
         for entry in broken:
             self.stderr.write(f"{entry.folder}: {entry.error.brief}")
         for row in installations.rows():
-            self.stdout.write(f"  {row.name:<18} {row.version:<10} {row.app}, {row.state}")
+            publisher = app_publishers.of(row)
+            source = f", from {publisher.repository}" if publisher and publisher.key else ""
+            self.stdout.write(f"  {row.name:<18} {row.version:<10} {row.app}, {row.state}{source}")
 
     def _check(self, folder: Path, **options: Any) -> None:
         app = apps.check(folder)
@@ -95,15 +97,20 @@ class Command(FollowingCommand):
                 self.stdout.write(f"{name}: {as_text(value)}")
         return job
 
-    def _update(self, instance: str, answers: Path | None, answer: list[str], dry_run: bool, **options: Any) -> Job | None:
+    def _update(
+        self, instance: str, answers: Path | None, answer: list[str], dry_run: bool, source: str, **options: Any
+    ) -> Job | None:
         row, given = installations.get(instance), _answers(answers, answer)
         if dry_run:
             self._say(app_requests.update_of(row, given))
             return None
-        return app_requests.request_update(root_actor(), row, given)
+        return app_requests.request_update(root_actor(), row, given, source=source)
 
     def _say(self, update: Update) -> None:
         self.stdout.write(f"from {update.before} to {update.after}")
+        if update.source:
+            key = ", signed with another key" if update.source.is_new_key else ""
+            self.stdout.write(f"from {update.source.after}{key}, and what is installed is from {update.source.before}")
         for change in update.changes:
             what = "is new" if change.before is None else "goes" if change.after is None else "changes"
             self.stdout.write(f"container {change.key} {what}")
@@ -198,6 +205,8 @@ def _add_installations(commands: _SubParsersAction[ArgumentParser]) -> None:
     update.add_argument("instance", metavar="INSTANCE")
     _add_answers(update)
     update.add_argument("--dry-run", action="store_true", help="only say what it would change")
+    other = "take it from there, though what is installed is from elsewhere; own is this host"
+    update.add_argument("--source", metavar="REPOSITORY", default="", help=other)
     commands.add_parser("forget", help="give up the way back, and remove what it takes on the disk").add_argument(
         "instance", metavar="INSTANCE"
     )

@@ -32,9 +32,17 @@ class Actor:
 
 
 def of_job(job: Job) -> Actor:
-    """Return who asked for a job, for what is written in his name; an account may be gone since, its name stays. One query."""
+    """Return who asked for a job, as it was when its row was read."""
+    return _asker(job, job.user)
+
+
+def of_job_now(job: Job) -> Actor:
+    """Return who asked for a job that may go on for hours: an account may be gone since, its name stays. One query."""
+    return _asker(job, User.objects.filter(pk=job.user_id).first() if job.user_id else None)
+
+
+def _asker(job: Job, user: User | None) -> Actor:
     via = Via(job.via) if job.via in Via else Via.WEB
-    user = User.objects.filter(pk=job.user_id).first() if job.user_id else None
     return Actor(user, via, job.remote_address, job.user_name, job=job)
 
 

@@ -90,7 +90,7 @@ class AppBackupHandler(AppHandler):
         for item in old:
             with transaction.atomic():
                 item.delete()
-                audit.record(self.actor, "backup.remove", row.name, {"file": item.file_name, "kept": row.schedule.kept}, self.job)
+                audit.record(self.actor, "backup.remove", row.name, {"file": item.file_name, "kept": row.schedule.kept})
 
     def _remove(self, file_name: str, runner: Runner, recorder: StepRecorder) -> None:
         app_backups.remove(self.layout.backups, file_name)
@@ -251,4 +251,4 @@ class BackupRemoveHandler(Handler):
         with transaction.atomic():
             for row in Backup.objects.filter(host=self.job.host_id, file_name=self.name()):
                 row.delete()
-                audit.record(self.actor, "backup.remove", row.installation, {"file": row.file_name}, self.job)
+                audit.record(self.actor, "backup.remove", row.installation, {"file": row.file_name})

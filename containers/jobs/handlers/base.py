@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import transaction
 
-from containers.choices import StepState, Via
+from containers.choices import StepState
 from containers.domain.layout import Layout
 from containers.domain.plan import PlanStep
 from containers.domain.states import Operation
@@ -21,7 +21,7 @@ from containers.jobs.journal import Journal
 from containers.jobs.messages import Mailbox, Message, StepRecorder
 from containers.models import Job
 from containers.services import access, inputs
-from containers.services.actor import Actor
+from containers.services.actor import Actor, of_job
 
 
 class Handler:
@@ -101,8 +101,7 @@ class Handler:
     @property
     def actor(self) -> Actor:
         """Who asked for the job."""
-        via = Via(self.job.via) if self.job.via in Via else Via.WEB
-        return Actor(self.job.user, via, self.job.remote_address, self.job.user_name)
+        return of_job(self.job)
 
     def containers(self) -> frozenset[str]:
         """Return the names of the containers that the job is listed under."""

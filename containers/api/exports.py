@@ -12,6 +12,7 @@ from containers.services import disclosure, exported, specs, ways_back
 from containers.services import images as service
 from containers.services.app_sources import OfferedApp
 from containers.services.repositories import Offered
+from containers.services.typed import Typed
 from containers.services.ways_back import WayBack
 
 
@@ -48,7 +49,7 @@ def job_summary(row: Job) -> dict[str, Any]:
         "id": row.pk,
         "operation": row.operation,
         "targets": row.targets,
-        "inputs": row.inputs if isinstance(row.inputs, dict) else {},
+        "inputs": Typed.of(row).inputs,
         "state": row.state,
         "reason": row.reason,
         "error": row.error,
@@ -63,22 +64,23 @@ def job_summary(row: Job) -> dict[str, Any]:
 
 def job(row: Job) -> dict[str, Any]:
     """Return a job with its steps; load them with `with_journal()`."""
-    return {**job_summary(row), "steps": [_step(step) for step in row.steps.all()]}
+    typed = Typed.of(row)
+    return {**job_summary(row), "steps": [_step(step, typed) for step in row.steps.all()]}
 
 
-def _step(row: Step) -> dict[str, Any]:
+def _step(row: Step, typed: Typed) -> dict[str, Any]:
     return {
         "container": row.container,
         "action": row.action,
         "state": row.state,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
-        "commands": [_command(command) for command in row.commands.all()],
+        "commands": [_command(command, typed.argv(command, row.container)) for command in row.commands.all()],
     }
 
 
-def _command(row: Command) -> dict[str, Any]:
-    return {"argv": row.argv, "exit_code": row.exit_code, "duration_ms": row.duration_ms, "output": row.output}
+def _command(row: Command, argv: list[Any]) -> dict[str, Any]:
+    return {"argv": argv, "exit_code": row.exit_code, "duration_ms": row.duration_ms, "output": row.output}
 
 
 def line(row: Line) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any, Final
 from containers.choices import EventKind
 from containers.models import Event
 from containers.querysets import EventQuerySet
-from containers.services import audit
+from containers.services import audit, sight, typed
 from containers.services.actor import Actor
+from containers.services.sight import Sight
 
 CHUNK: Final = 1_000
 COLUMNS: Final = (
@@ -34,24 +35,29 @@ COLUMNS: Final = (
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def values_of(event: Event) -> dict[str, Any]:
-    """Return an event as it is exported: what its digest covers, and the digests."""
-    return {**audit.contents(event), "previous": event.previous, "digest": event.digest}
+def values_of(event: Event, look: Sight | None = None) -> dict[str, Any]:
+    """Return an event as it is exported, for who looks: what its digest covers, and the digests."""
+    data = typed.of_event(event, look or sight.current())
+    return {**audit.contents(event), "data": data, "previous": event.previous, "digest": event.digest}
 
 
 def jsonl(events: EventQuerySet) -> Iterator[str]:
-    """Yield a line of JSON for each event: ASCII, so that no character of it does anything to a terminal."""
-    for event in events.iterator(CHUNK):
-        yield json.dumps(values_of(event), sort_keys=True) + "\n"
+    """Return a line of JSON for each event: ASCII, so that no character of it does anything to a terminal."""
+    look = sight.current()
+    return (json.dumps(values_of(event, look), sort_keys=True) + "\n" for event in events.iterator(CHUNK))
 
 
 def as_csv(events: EventQuerySet) -> Iterator[str]:
-    """Yield a heading and a line for each event (RFC 4180). What a table would take for a formula gets a ' before it."""
+    """Return a heading and a line for each event (RFC 4180). What a table would take for a formula gets a ' before it."""
+    return _as_csv(events, sight.current())
+
+
+def _as_csv(events: EventQuerySet, look: Sight) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
     for event in events.iterator(CHUNK):
-        writer.writerow(_cells(values_of(event)))
+        writer.writerow(_cells(values_of(event, look)))
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

@@ -6,7 +6,7 @@ import platform
 import shlex
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Final
 
 import django
@@ -20,16 +20,18 @@ from containers.domain.text import shown
 from containers.models import Command, Container, EnvironmentVariable, Host, Job, Line, Revision, Step
 from containers.services import audit
 from containers.services.actor import Actor
+from containers.services.typed import Typed
 
 CHUNK: Final = 2_000
 _NEVER: Final = "-"
 
 
 def lines(job: Job) -> Iterator[str]:
-    """Yield the record of `job` line by line, each ended; however long its output is, little of it is in memory at a time."""
-    yield from _ended(_head(job))
-    yield from _ended(_steps(job))
-    yield from _ended(["", *job.error.splitlines()] if job.error else [])
+    """Return the record of `job` line by line, each ended; however long its output is, little of it is in memory at a time."""
+    typed = Typed.of(job)
+    return chain(
+        _ended(_head(job, typed)), _ended(_steps(job, typed)), _ended(["", *job.error.splitlines()] if job.error else [])
+    )
 
 
 def take(actor: Actor, job: Job) -> None:
@@ -38,15 +40,14 @@ def take(actor: Actor, job: Job) -> None:
 
 
 def support(job: Job) -> Iterator[str]:
-    """Yield the record with what else is needed to understand it: versions, facts of the host, states. Secrets are masked.
+    """Return the record with what else is needed to understand it: versions, facts of the host, states. Secrets are masked.
 
     Hidden are the values of variables whose names tell that they are secret, in all revisions of the job's containers, and
     what `domain.secrecy` finds by its form. Who asked, and from where, is left out.
     """
-    masker = Masker(_secrets(job))
-    text = [_about(job), _host(job.host), _containers(job), ["", "Record"], _head(job, with_person=False), _steps(job)]
-    for part in (*text, ["", *job.error.splitlines()]):
-        yield from _ended(masker.mask(line) for line in part)
+    typed, masker = Typed.of(job), Masker(_secrets(job))
+    head = [_about(job), _host(job.host), _containers(job), ["", "Record"], _head(job, typed, with_person=False)]
+    return _ended(masker.mask(line) for line in chain(*head, _steps(job, typed), ["", *job.error.splitlines()]))
 
 
 def _ended(texts: Iterable[str]) -> Iterator[str]:
@@ -95,27 +96,27 @@ def _containers(job: Job) -> Iterator[str]:
         yield f"{row.name}: {row.state}, {ready}, revision {row.revision}, in effect {row.applied_revision or _NEVER}{failure}"
 
 
-def _head(job: Job, *, with_person: bool = True) -> Iterator[str]:
+def _head(job: Job, typed: Typed, *, with_person: bool = True) -> Iterator[str]:
     yield f"job {job.pk}: {job.operation} {' '.join(map(str, job.targets))}".rstrip()
     yield f"state: {job.state}{f', {job.reason}' if job.reason else ''}"
     who = f" by {job.user_name or _NEVER} ({job.via}{f', {job.remote_address}' if job.remote_address else ''})"
     yield f"asked: {_time(job.created_at)}{who if with_person else f' ({job.via})'}"
     yield f"started: {_time(job.started_at)}"
     yield f"ended: {_time(job.ended_at)}"
-    if job.inputs:
-        yield f"inputs: {', '.join(f'{key}: {_value(value)}' for key, value in job.inputs.items() if key != 'sealed')}"
+    if typed.inputs:
+        yield f"inputs: {', '.join(f'{key}: {_value(value)}' for key, value in typed.inputs.items() if key != 'sealed')}"
     if job.revisions:
         yield f"revisions: {', '.join(f'{name} {number}' for name, number in job.revisions.items())}"
 
 
-def _steps(job: Job) -> Iterator[str]:
+def _steps(job: Job, typed: Typed) -> Iterator[str]:
     commands = Command.objects.filter(step__job=job).order_by("step", "number")
     known = {step: list(rows) for step, rows in groupby(commands, key=lambda command: command.step_id)}
     for step in job.steps.all():
         yield ""
         yield _step(step)
         for command in known.get(step.pk, []):
-            yield f"# {shlex.join(map(str, command.argv))}"
+            yield f"# {shlex.join(map(str, typed.argv(command, step.container)))}"
             output = Line.objects.filter(command=command).order_by("number").values_list("text", flat=True)
             yield from output.iterator(CHUNK)
             yield _outcome(command)

@@ -27,11 +27,13 @@ class Sight:
     """`scopes` is None where everything is seen. `user` is whose own jobs are seen, whatever else they touched.
 
     `clear` is where secrets are seen, too: on what may be edited; None is everywhere.
+    `typed` is where commands are read as somebody typed them: where one could run some; None is everywhere.
     """
 
     scopes: frozenset[Scope] | None
     user: int | None = None
     clear: frozenset[Scope] | None = None
+    typed: frozenset[Scope] | None = None
 
     def covers(self, name: str) -> bool:
         """Return whether a container of that name is seen."""
@@ -44,6 +46,10 @@ class Sight:
     def is_clear(self, name: str) -> bool:
         """Return whether the secrets of a container of that name are seen, too."""
         return self.clear is None or any(scope.covers(name) for scope in self.clear)
+
+    def reads_typed(self, names: Iterable[str]) -> bool:
+        """Return whether commands that were typed for all of these containers are read with their arguments."""
+        return self.typed is None or all(any(scope.covers(name) for scope in self.typed) for name in names)
 
     def containers(self) -> ContainerQuerySet:
         """Return the containers of this host that are seen."""
@@ -77,15 +83,19 @@ def of(who: Who) -> Sight:
     """Return what `who` may see."""
     user = who.user if isinstance(who, Actor) else who
     seen, clear = _scopes(who, "view"), _scopes(who, "edit")
-    if seen is None and clear is None:
-        return EVERYTHING
-    return Sight(seen, user.pk if isinstance(user, User) and seen is not None else None, clear)
+    typed = _union(clear, _scopes(who, "execute"), _scopes(who, "terminal"))
+    return Sight(seen, user.pk if isinstance(user, User) and seen is not None else None, clear, typed)
 
 
 def _scopes(who: Who, right: Right) -> frozenset[Scope] | None:
     """Return where somebody holds a right; None is everywhere."""
     scopes = frozenset(one.scope for one in access.holdings(who) if one.right == right)
     return None if any(scope.is_everywhere for scope in scopes) else scopes
+
+
+def _union(*scopes: frozenset[Scope] | None) -> frozenset[Scope] | None:
+    known = [one for one in scopes if one is not None]
+    return frozenset().union(*known) if len(known) == len(scopes) else None
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Final
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, close_old_connections
 
-from containers.services import hosts
+from containers.services import hosts, typed
 from containers.services.sight import Sight
 from containers.services.stream import LiveEvent
 
@@ -26,6 +26,9 @@ class Window:
 
     async def of(self, event: LiveEvent) -> LiveEvent | None:
         """Return the event, or what may be seen of it, or None."""
+        if event.kind == "command" and self.sight.typed is not None:
+            # Whose command it is, is not asked for each: the job's page has it.
+            event = replace(event, data={**event.data, "argv": _without_inside(event.data.get("argv"))})
         if self.sight.scopes is None:
             return event
         data = event.data
@@ -57,3 +60,7 @@ class Window:
             return False
         finally:
             close_old_connections()
+
+
+def _without_inside(argv: object) -> list[object]:
+    return typed.without_inside(argv) if isinstance(argv, list) else []

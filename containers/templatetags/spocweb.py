@@ -131,7 +131,7 @@ def title(job: Job) -> str:
 
 @register.filter
 def inputs(job: Job) -> str:
-    return wording.inputs_in_short(job.inputs)
+    return wording.inputs_in_short(job)
 
 
 @register.filter

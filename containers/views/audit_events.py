@@ -15,8 +15,9 @@ from django.utils.translation import gettext as _
 
 from containers.choices import EventKind, JobState, Operation
 from containers.domain.text import shown
-from containers.models import Command, Container, Event, JobContainer, Revision
-from containers.services import hosts
+from containers.models import Command, Container, Event, Job, JobContainer, Revision
+from containers.services import hosts, sight, typed
+from containers.services.typed import Typed
 from containers.views import differences, states, wording
 from containers.views.differences import Change
 
@@ -72,7 +73,8 @@ class ShownEvent:
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        return self.event.data if isinstance(self.event.data, dict) else {"data": self.event.data}
+        data = typed.of_event(self.event, sight.current())
+        return data if isinstance(data, dict) else {"data": data}
 
     @property
     def words(self) -> str:
@@ -98,11 +100,15 @@ class ShownEvent:
 
     @cached_property
     def commands(self) -> list[Command]:
-        """The programs that ran on the host because of it, one query."""
+        """The programs that ran on the host because of it, two queries."""
         if self.event.job_id is None:
             return []
         rows = Command.objects.filter(step__job=self.event.job_id).select_related("step").order_by("started_at", "pk")
-        return list(rows[:MOST_COMMANDS])
+        found = list(rows[:MOST_COMMANDS])
+        job = Typed.of(Job.objects.get(pk=self.event.job_id))
+        for row in found:
+            row.argv = job.argv(row, row.step.container)
+        return found
 
     @cached_property
     def job_state(self) -> str | Promise:

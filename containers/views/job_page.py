@@ -20,6 +20,7 @@ from containers.domain.steps import Action
 from containers.models import Command, Job, Line, Step
 from containers.services import resuming, sight
 from containers.services.resuming import Rest
+from containers.services.typed import Typed
 from containers.views import activities, made, reasons, spans, states, wording
 from containers.views.job_steps import Segment, ShownCommand, ShownStep
 from containers.views.made import Made
@@ -209,8 +210,9 @@ class JobPage:
         found = list(rows.order_by("step", "number").select_related("step"))
         lines = self._lines(found, max(LEAST_LINES, min(MOST_LINES, MOST_LINES_OF_ALL // max(len(found), 1))))
         commands: dict[int, list[ShownCommand]] = defaultdict(list)
+        typed = Typed.of(self.job)
         for row in found:
-            commands[row.step_id].append(ShownCommand(row, lines[row.pk], row.line_count))
+            commands[row.step_id].append(ShownCommand(row, typed.argv(row, row.step.container), lines[row.pk], row.line_count))
         return commands
 
     def _lines(self, commands: list[Any], most: int) -> dict[int, list[Line]]:

@@ -47,6 +47,7 @@ class Segment:
 @dataclass(frozen=True)
 class ShownCommand:
     row: Command
+    argv: list[str]
     lines: list[Line]
     line_count: int
 
@@ -76,11 +77,11 @@ class ShownCommand:
         return self.lines[-1].number if self.lines else 0
 
     @classmethod
-    def before(cls, row: Command, number: int) -> ShownCommand:
+    def before(cls, row: Command, argv: list[str], number: int) -> ShownCommand:
         """Return the command with the lines before line `number`, as many as one click brings; two queries."""
         rows = Line.objects.filter(command=row, number__lt=number)
         lines = list(rows.order_by("-number")[:MORE_LINES])
-        return cls(row, lines[::-1], rows.count())
+        return cls(row, argv, lines[::-1], rows.count())
 
 
 @dataclass(frozen=True)

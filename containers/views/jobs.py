@@ -19,6 +19,7 @@ from containers.querysets import JobQuerySet
 from containers.services import jobs as service
 from containers.services import notices, records, resuming, sight
 from containers.services.entry import ACT, SEE
+from containers.services.typed import Typed
 from containers.views import job_filters
 from containers.views.access import Request, actor_of, get_job, opens_to
 from containers.views.job_page import JobPage
@@ -79,10 +80,10 @@ def support(request: Request, number: int) -> StreamingHttpResponse:
 def output(request: Request, number: int, command: int) -> HttpResponse:
     """Lines of a command before those that the page of its job has: for that page, or as a page of their own."""
     job = get_job(request, number)
-    row = Command.objects.filter(step__job=job, pk=command).first()
+    row = Command.objects.filter(step__job=job, pk=command).select_related("step").first()
     if row is None:
         raise NotFound(f"Job {job.pk} has no such command")
-    shown = ShownCommand.before(row, _line_number(request))
+    shown = ShownCommand.before(row, Typed.of(job).argv(row, row.step.container), _line_number(request))
     template = "jobs/_lines.html" if request.htmx else "jobs/output.html"
     return render(request, template, {"section": "jobs", "job": job, "command": shown})
 

@@ -88,7 +88,7 @@ def _command(step: Step, begin: datetime) -> ShownCommand:
     row = Command(pk=step.pk, step=step, number=1, argv=argv, started_at=begin, exit_code=code, tries=118 if is_bad else 1)
     row.duration_ms = None if is_running else 1240
     lines = [Line(number=number, at=begin, text=FAILED) for number in (1, 2)]
-    return ShownCommand(row, lines, len(lines))
+    return ShownCommand(row, argv, lines, len(lines))
 
 
 def changes() -> list[Change]:

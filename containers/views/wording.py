@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import shlex
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from containers.choices import Operation, Via
 from containers.models import Job
+from containers.services.typed import Typed
 
 # By which way somebody came, in the middle of a sentence.
 VIA: Final = {
@@ -76,9 +77,9 @@ def sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}" if text.split(" ", 1)[0].isalpha() else text
 
 
-def inputs_in_short(inputs: dict[str, Any]) -> str:
+def inputs_in_short(job: Job) -> str:
     """Return what a job was given beside its targets: "command: sh -c ls, uid: 0"."""
-    return ", ".join(f"{key}: {_value(value)}" for key, value in inputs.items() if key != "sealed")
+    return ", ".join(f"{key}: {_value(value)}" for key, value in Typed.of(job).inputs.items() if key != "sealed")
 
 
 def _value(value: object) -> str:

@@ -478,7 +478,7 @@ PYTHON = ["/usr/bin/python3", "-s", "-S", "-P", "-m"]
     ],
 )
 def test_a_command_is_called_what_runs_in_it(argv: list[str], name: str) -> None:
-    assert ShownCommand(Command(argv=argv), [], 0).program == name
+    assert ShownCommand(Command(argv=argv), argv, [], 0).program == name
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@
       this.charts = charts;
       this.figure = figure;
       this.box = figure.querySelector(".sw-plot-box");
+      this.empty = figure.querySelector("[data-plot-empty]");
       this.text = figure.querySelector("[data-plot-text]");
       this.columns = figure.dataset.plot.split(" ");
       this.limit = figure.dataset.limit;
@@ -58,6 +59,14 @@
 
     draw(data) {
       this.data = [data.at, ...this.names.map((name) => data[name])];
+      // Axes without a line look like something that is broken.
+      this.box.hidden = this.columns.every((name) => highest(data[name]) === null);
+      this.empty.hidden = !this.box.hidden;
+      if (this.box.hidden) this.text.textContent = "";
+      else this.show();
+    }
+
+    show() {
       if (this.chart) this.chart.setData(this.data);
       else this.make();
       this.tell();
@@ -195,11 +204,11 @@
 
     // Another theme has other colours.
     remake() {
-      if (this.data) for (const plot of this.plots) plot.make();
+      if (this.data) for (const plot of this.plots) if (plot.chart) plot.make();
     }
 
     resize() {
-      for (const { chart, box } of this.plots) if (chart && chart.width !== box.clientWidth) chart.setSize({ width: box.clientWidth, height: HEIGHT });
+      for (const { chart, box } of this.plots) if (chart && !box.hidden && chart.width !== box.clientWidth) chart.setSize({ width: box.clientWidth, height: HEIGHT });
     }
   }
 

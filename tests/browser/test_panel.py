@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Session
+from tests.browser.conftest import PHONE, Session
 from tests.browser.support import violations
 from tests.support import lxc
 from tests.support.stack import Stack
@@ -136,6 +136,18 @@ def test_the_definition_shows_what_saving_it_would_do(page: Page, stack: Stack) 
     expect(page.get_by_text("web is saved as revision 2.")).to_be_visible()
     definition = stack.get("/containers/web/")["definition"]
     assert definition == {"layers": ["base"], "env": {"A": "2", "B": ""}, "cmd": "/bin/sleep 2000", "halt": "SIGKILL"}
+
+
+def test_a_difference_is_read_on_a_phone_without_scrolling_sideways(page: Page, stack: Stack) -> None:
+    stack.add("web", env={"LONG": "a-value-without-a-place-to-break-it-" * 4})
+    stack.call("PATCH", "/containers/web/", {"definition": {"layers": ["base"], "env": {"LONG": "another-" * 20}}})
+    page.set_viewport_size(PHONE)
+    page.goto("/containers/web/history/?revision=2")
+    table = page.get_by_role("table", name="Fields that differ")
+    before, after = (table.get_by_role("row").last.locator(sign).bounding_box() for sign in ("del", "ins"))
+    assert before["y"] + before["height"] <= after["y"]
+    assert table.evaluate("table => table.parentElement.scrollWidth <= table.parentElement.clientWidth")
+    assert violations(page) == []
 
 
 def test_form_and_text_follow_each_other(page: Page, stack: Stack) -> None:

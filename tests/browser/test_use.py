@@ -56,6 +56,18 @@ def test_charts_are_drawn_and_go_on_with_every_sample(running: Page) -> None:
     assert datetime.now(UTC) - datetime.fromisoformat(since) < timedelta(minutes=30)
 
 
+def test_charts_of_what_never_ran_say_so(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    page.goto("/containers/web/")
+    charts = page.locator("[data-charts]")
+    expect(charts.get_by_text("No samples in this time")).to_have_count(4)
+    expect(charts.get_by_text("No samples in this time").first).to_be_visible()
+    expect(charts.locator("canvas")).to_have_count(0)
+    stack.do("POST", "/containers/web/start/")
+    expect(charts.locator("canvas")).to_have_count(4)
+    expect(charts.get_by_text("No samples in this time").first).to_be_hidden()
+
+
 def test_the_table_beside_the_charts_has_the_numbers_of_now(running: Page) -> None:
     expect(running.locator("#use [data-use=memory]")).to_have_text(AMOUNT)
     running.locator("#use summary").click()

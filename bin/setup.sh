@@ -22,7 +22,7 @@ readonly RUNTIME_PACKAGES=(
   skopeo mmdebstrap # layers from registries and from Debian's archive
 )
 readonly CHECK_PACKAGES=(shellcheck)
-readonly TEST_PACKAGES=(chromium fonts-inter fonts-dejavu-core procps libcap2-bin openssl postgresql)
+readonly TEST_PACKAGES=(chromium-headless-shell fonts-inter fonts-dejavu-core procps libcap2-bin openssl postgresql)
 readonly BENCH_PACKAGES=(wrk)
 
 # What goes into a tree.

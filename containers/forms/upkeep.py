@@ -44,7 +44,7 @@ class ScheduleForm(forms.Form):
     """When a backup is made by itself, how, and how many are kept."""
 
     every = forms.ChoiceField(
-        label=_("By itself"), choices=[("never", _("never")), ("daily", _("every day")), ("weekly", _("every week"))]
+        label=_("How often"), choices=[("never", _("never")), ("daily", _("every day")), ("weekly", _("every week"))]
     )
     weekday = forms.TypedChoiceField(label=_("Day"), coerce=int, choices=list(WEEKDAYS.items()))
     hour = forms.TypedChoiceField(label=_("Hour"), coerce=int, choices=[(hour, f"{hour:02}:00") for hour in range(24)])

@@ -132,6 +132,8 @@ VolumeName = Annotated[str, AfterValidator(names.volume_name)]
 VolumeNames = Annotated[tuple[VolumeName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_VOLUMES)]
 UploadedName = Annotated[str, AfterValidator(_uploaded)]
 LayerName = Annotated[str, AfterValidator(names.layer_name)]
+LayerStack = Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_LAYERS)]
+ImageName = Annotated[str, AfterValidator(_image)]
 RecipePath = Annotated[str, AfterValidator(recipe.file_path)]
 Digest = Annotated[str, AfterValidator(_digest)]
 
@@ -193,17 +195,21 @@ class ImageBuildInputs(Inputs):
 
 
 class CleanUpInputs(Inputs):
-    """What goes, by name, unless it is used by then; `leftovers` are what jobs left unfinished, whatever it is then."""
+    """What goes, by name, unless it is used by then; `leftovers` are what jobs left unfinished, whatever it is then.
+
+    `images` have the layers that they had when they were named.
+    """
 
     layers: Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_CLEANED)] = ()
     uploads: Annotated[tuple[UploadedName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_CLEANED)] = ()
+    images: Annotated[dict[ImageName, LayerStack], Field(max_length=MAX_CLEANED)] = {}
     leftovers: bool = False
 
 
 class ImageRemoveInputs(Inputs):
     """The layers that the image had: those that nothing else uses go with it, also when the image is gone already."""
 
-    layers: Annotated[tuple[LayerName, ...], BeforeValidator(_as_tuple), Field(max_length=MAX_LAYERS)] = ()
+    layers: LayerStack = ()
 
 
 class LayerBootstrapInputs(BaseSystem, Inputs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from typing import Self
@@ -85,6 +86,15 @@ class Catalogue:
         if name not in self.layers:
             raise NotFound(f"there is no image and no layer {name}")
         return [self.layers[name]], Defaults()
+
+
+def images_of_recipes() -> set[str]:
+    """Return the names, without versions, of all that recipes stand on; one query. A recipe that cannot be read has none."""
+    found: set[str] = set()
+    for text in hosts.recipes().values_list("text", flat=True):
+        with suppress(InvalidRequest):
+            found |= {parent.partition(":")[0] for parent in recipe.parse(text).parents.parents}
+    return found
 
 
 def named_by_recipes() -> dict[str, list[str]]:

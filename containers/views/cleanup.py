@@ -26,6 +26,7 @@ def clean_up(request: Request) -> HttpResponse:
                 actor_of(request),
                 layers=request.POST.getlist("layers"),
                 uploads=request.POST.getlist("uploads"),
+                images=request.POST.getlist("images"),
                 leftovers="leftovers" in request.POST,
             )
         )

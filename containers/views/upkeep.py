@@ -19,7 +19,7 @@ from containers.errors import HostError, SpocError
 from containers.forms.update import UpdateForm
 from containers.forms.upkeep import BackupForm, RestoreForm, ScheduleForm, UninstallForm
 from containers.models import Backup, Installation, Job
-from containers.services import access, app_requests, app_secrets, backup_schedules, installations, ways_back
+from containers.services import access, app_requests, app_secrets, backup_schedules, installations, spare_images, ways_back
 from containers.services.entry import INSTALL
 from containers.views import differences, installation_page
 from containers.views.access import Request, actor_of, opens_to
@@ -67,7 +67,8 @@ def back(request: Request, name: str) -> HttpResponse:
         job, error = _ask(lambda: app_requests.request_back(actor_of(request), row))
         if job:
             return _queued(request, job)
-    return _dialog(request, row, "back", {"previous": previous, "error": error})
+    left = spare_images.left_by(row) if previous else []
+    return _dialog(request, row, "back", {"previous": previous, "left": left, "error": error})
 
 
 @require_http_methods(["GET", "POST"])

@@ -11,7 +11,7 @@ from containers.choices import JobState
 from containers.domain.states import Operation
 from containers.errors import Conflict
 from containers.models import Image, Installation, InstallationVersion, Job, Layer
-from containers.services import app_images, app_requests, cleanup, images, installations, layers, ways_back
+from containers.services import app_images, app_requests, cleanup, images, installations, layers, spare_images, ways_back
 from tests.jobs.shop import BROKEN, NEXT, NEXT_RECIPE, SMALL, SMALL_NEXT, SYSTEM, Disaster, Shop, is_struck, ok, run_with
 from tests.support.apps import MANIFEST
 
@@ -106,6 +106,68 @@ def test_what_the_way_back_stands_on_is_in_use_until_it_is_given_up(shop: Shop) 
     assert top.name in [row.name for row in cleanup.find(SYSTEM).layers]
     with pytest.raises(Conflict, match="no version to go back to"):
         app_requests.request_back(SYSTEM, shop.row())
+
+
+def updated(shop: Shop) -> None:
+    shop.write(SMALL)
+    shop.installed()
+    shop.write(SMALL_NEXT, recipe=NEXT_RECIPE)
+    ok(shop.update())
+
+
+def spare() -> list[str]:
+    return [item.name for item in cleanup.find(SYSTEM).images]
+
+
+def test_what_a_way_back_leaves_is_said_and_cleaned_up(shop: Shop) -> None:
+    updated(shop)
+    Layer.objects.filter(name="app-note-web-2.0").update(size_bytes=7)
+    assert spare() == []
+    assert [(str(image), size) for image, size in spare_images.left_by(shop.row())] == [("app-note-web:2.0", 7)]
+    ok(shop.panel.run(app_requests.request_back(SYSTEM, shop.row())))
+    assert spare() == ["app-note-web:2.0"]
+    before = shop.state()
+    job = shop.panel.run(cleanup.request_clean_up(SYSTEM, images=spare()))
+    ok(job)
+    assert [(step.action, step.reason) for step in job.steps.all()] == [("remove", "image app-note-web:2.0, 7 B")]
+    assert (spare(), shop.panel.states()) == ([], {"blog-web": "RUNNING"})
+    after = shop.state()
+    assert after["images"] == ["app-note-web:1.0"]
+    assert after["layers on the disk"] == ["app-note-web-1.0", "base"]
+    assert {key: after[key] for key in after if "layers" not in key and key != "images"} == {
+        key: before[key] for key in before if "layers" not in key and key != "images"
+    }
+    # It is made again where it is needed.
+    ok(shop.update())
+    assert shop.read("updated").endswith("2.0")
+
+
+def test_no_clean_up_takes_what_is_in_use_or_somebodys_own(shop: Shop) -> None:
+    updated(shop)
+    own = Image.objects.create(host=shop.host, name="own", version="1")
+    own.image_layers.create(layer=Layer.objects.get(name="app-note-web-1.0"), position=0)
+    before = shop.state()
+    refs = {"app-note-web:1.0": "used by the way back of blog to 1.0", "app-note-web:2.0": "used by blog-web"}
+    job = shop.panel.run(cleanup.request_clean_up(SYSTEM, images=list(refs)))
+    ok(job)
+    assert [step.reason for step in job.steps.all()] == [f"image {ref} stays: {why}" for ref, why in refs.items()]
+    assert shop.state() == before
+    Layer.objects.filter(name="app-note-web-1.0").update(job=None)
+    ok(shop.panel.run(app_requests.request_forget(SYSTEM, shop.row())))
+    assert spare() == []
+    job = shop.panel.run(cleanup.request_clean_up(SYSTEM, images=["own:1"]))
+    assert [step.reason for step in job.steps.all()] == ["image own:1 stays: it is somebody's own, or a job is making it"]
+
+
+def test_an_image_whose_removal_was_lost_half_way_is_removed_by_the_next_look(shop: Shop) -> None:
+    updated(shop)
+    ok(shop.panel.run(app_requests.request_back(SYSTEM, shop.row())))
+    job = cleanup.request_clean_up(SYSTEM, images=spare())
+    # The rows were gone when it was killed.
+    image("app-note-web:2.0").delete()
+    Layer.objects.filter(name="app-note-web-2.0").delete()
+    ok(shop.panel.run(job))
+    assert shop.made()["layers on the disk"] == ["app-note-web-1.0", "base"]
 
 
 def test_a_failed_update_leaves_nothing_new(shop: Shop) -> None:

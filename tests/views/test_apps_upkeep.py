@@ -17,7 +17,7 @@ from django.utils import timezone
 from containers.choices import EventKind, InstallationState, MountKind
 from containers.domain.origin import Source
 from containers.errors import HostError
-from containers.models import Backup, Event, Installation, InstallationVersion, Job, Volume
+from containers.models import Backup, Event, Installation, InstallationVersion, Job, Layer, Volume
 from containers.services import backup_schedules, hosts, installations
 from tests.support import exports, rows
 from tests.support.apps import MANIFEST, fetched, installed, keep, write
@@ -326,6 +326,20 @@ def test_the_way_back_is_given_up_in_a_dialog_that_says_what_goes(client: Client
     assert "3 MiB" in page.text
     answer = client.post("/installations/blog/forget/", headers=HTMX)
     assert answer.headers["HX-Redirect"] == job("app-forget").get_absolute_url()
+
+
+def test_the_way_back_says_which_images_stay(client: Client, row: Installation) -> None:
+    rows.image("app-note-web:1.0", layers=("base", "new"))
+    Layer.objects.filter(name="new").update(size_bytes=3 << 20)
+    for member in row.containers.all():
+        member.container.layer_uses.all().delete()
+        for position, layer in enumerate(Layer.objects.filter(name__in=["base", "new"]).order_by("name")):
+            member.container.layer_uses.create(layer=layer, position=position)
+    specs = {"web": {"name": "blog-web", "definition": {"layers": ["base", "old"]}}}
+    InstallationVersion.objects.create(installation=row, version="0.9", specs=specs)
+    page = main(client.get("/installations/blog/back/")).text
+    assert "app-note-web:1.0 3 MiB" in page
+    assert "a clean-up removes it where nothing else uses it" in page
 
 
 def test_what_a_way_back_stands_on_says_whose_it_is(client: Client, row: Installation) -> None:

@@ -50,6 +50,21 @@ def test_it_lists_what_goes_and_how_much_it_frees(client: Client) -> None:
     assert ".unfinished-x.00000000" in tree.text
 
 
+def test_images_that_apps_have_left_are_listed_and_removed(client: Client) -> None:
+    rows.layer("base")
+    made = Job.objects.create(host=rows.host(), operation="app-update", targets=["blog"], state="succeeded")
+    for name, job in (("app-note-web", made), ("own", None)):
+        rows.image(f"{name}:2.0", layers=("base", f"{name}-2"))
+        Layer.objects.filter(name=f"{name}-2").update(job=job, size_bytes=5 << 20)
+    tree = page(client)
+    assert [box["value"] for box in tree.all("input", type="checkbox", name="images")] == ["app-note-web:2.0"]
+    assert "frees 5 MiB" in tree.text
+    client.post("/clean-up/", {"images": ["app-note-web:2.0"]})
+    assert Job.objects.latest("pk").inputs == {"images": {"app-note-web:2.0": ["base", "app-note-web-2"]}}
+    assert client.post("/clean-up/", {"images": ["gone:1"]}).status_code == 302
+    assert Job.objects.count() == 2
+
+
 def test_what_is_ticked_is_removed_by_a_job(client: Client) -> None:
     rows.layer("spare")
     response = client.post("/clean-up/", {"layers": ["spare"], "leftovers": "1"})

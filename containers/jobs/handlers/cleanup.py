@@ -1,4 +1,4 @@
-"""Removal of what nothing uses: layers, uploads, what jobs left unfinished."""
+"""Removal of what nothing uses: layers, images of apps, uploads, what jobs left unfinished."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from functools import partial
 from django.db import transaction
 
 from containers.domain import amounts
+from containers.domain.image import ImageRef
 from containers.domain.plan import Action, PlanStep
+from containers.errors import Conflict
 from containers.host import imports, layers, remains, rootfs
 from containers.host.command import NullRecorder, Runner
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.models import Layer
-from containers.services import cleanup, hosts
+from containers.services import cleanup, hosts, images, spare_images
 from containers.services import layers as service
 
 
@@ -25,7 +27,8 @@ class CleanUpHandler(Handler):
 
     def scope(self) -> frozenset[str]:
         """Lock the layers."""
-        return frozenset(f"layer:{name}" for name in self.inputs.get("layers", ()))
+        stacks = self.inputs.get("images", {}).values()
+        return frozenset(f"layer:{name}" for names in (self.inputs.get("layers", ()), *stacks) for name in names)
 
     def containers(self) -> frozenset[str]:
         """Name no container."""
@@ -34,7 +37,27 @@ class CleanUpHandler(Handler):
     def steps(self) -> Sequence[PlanStep]:
         """Delete the rows of layers, so that nothing can begin to use them, and look at what there is to be removed."""
         self._removals = {}
-        return [*self._layers(), *self._uploads(), *self._leftovers()]
+        return [*self._images(), *self._layers(), *self._uploads(), *self._leftovers()]
+
+    def _images(self) -> list[PlanStep]:
+        return [self._image(ref, stack) for ref, stack in self.inputs.get("images", {}).items()]
+
+    def _image(self, ref: str, stack: Sequence[str]) -> PlanStep:
+        sizes = dict(Layer.objects.filter(host=self.job.host_id, name__in=stack).values_list("name", "size_bytes"))
+        mounted = rootfs.mounted_layers(self.layout)
+        try:
+            with transaction.atomic():
+                hosts.lock()
+                spare_images.check(ref)
+                gone, _kept = images.forget(self.job.host, ImageRef.parse(ref), stack, mounted=mounted)
+        except Conflict as error:
+            return self._step(f"image {ref}", None, lambda _: None, error.brief)
+        size = sum(sizes.get(name) or 0 for name in gone)
+        return self._step(f"image {ref}", size, partial(self._remove_layers, gone), None)
+
+    def _remove_layers(self, names: Sequence[str], runner: Runner) -> None:
+        for name in names:
+            self._remove_layer(name, runner)
 
     def _layers(self) -> list[PlanStep]:
         names = self.inputs.get("layers", ())

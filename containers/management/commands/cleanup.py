@@ -1,4 +1,4 @@
-"""Removes what nothing uses: layers in no container and no image, uploads that no job needs, what jobs left unfinished."""
+"""Removes what nothing uses: images that apps have left, layers in no container and no image, uploads, unfinished work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from containers.services.cleanup import Unused
 
 
 class Command(FollowingCommand):
-    help = "Removes layers in no container and no image, uploads that no job needs, and what jobs left unfinished. Images stay."
+    help = (
+        "Removes images that apps have left, layers in no container and no image, uploads that no job needs, and what jobs left"
+        " unfinished. Images that somebody made stay."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -23,10 +26,11 @@ class Command(FollowingCommand):
     def handle(self, *args: object, dry_run: bool, no_wait: bool, **options: object) -> None:
         found = cleanup.find(root_actor())
         leftovers = [Unused(name, size) for name, size in remains.find(prepare.layout(), Runner()).items()]
-        for kind, items in (("layer", found.layers), ("upload", found.uploads), ("unfinished", leftovers)):
+        kinds = {"image": found.images, "layer": found.layers, "upload": found.uploads, "unfinished": leftovers}
+        for kind, items in kinds.items():
             for item in items:
                 self.stdout.write(f"{kind} {item.name}: {'unknown size' if item.size is None else amounts.size(item.size)}")
         self.stdout.write(f"frees {amounts.size(found.size + sum(item.size or 0 for item in leftovers))}")
         if not dry_run:
-            layers, uploads = ([item.name for item in items] for items in (found.layers, found.uploads))
-            self.follow(cleanup.request_clean_up(root_actor(), layers=layers, uploads=uploads, leftovers=True), no_wait=no_wait)
+            named = {key: [item.name for item in getattr(found, key)] for key in ("images", "layers", "uploads")}
+            self.follow(cleanup.request_clean_up(root_actor(), **named, leftovers=True), no_wait=no_wait)

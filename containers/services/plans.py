@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from containers.choices import CONTAINER_OPERATIONS
@@ -28,10 +29,18 @@ PLANNED: Final = (
 def preview(operation: Operation, names: Sequence[str] = ()) -> Plan:
     """Return what `operation` on `names` would do, in order and with reasons; autostart and shutdown need no names.
 
-    Two queries. Raises NotFound naming what does not exist, Conflict where the present state forbids it, InvalidRequest.
+    Two queries. Raises NotFound naming what does not exist, Conflict where the present state forbids it, InvalidRequest,
+    and Forbidden where it changes what is not seen by who looks; what is not seen and stays as it is, is left out.
     """
     check_seen(operation, names)
-    return draw(operation, names)[0]
+    plan = draw(operation, names)[0]
+    if hidden := sight.current().unseen(sorted(plan.changed)):
+        raise Forbidden(_beyond(len(hidden)), resolution="Ask an administrator")
+    return replace(plan, steps=tuple(step for step in plan.steps if sight.current().covers(step.container)))
+
+
+def _beyond(count: int) -> str:
+    return f"It takes {count} more container{'s' if count > 1 else ''}, which you may not see"
 
 
 def check_seen(operation: Operation, names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 
 from containers.domain.rights import Scope
-from containers.models import Container, JobContainer
+from containers.models import Container, Dependency, JobContainer
 from containers.querysets import ContainerQuerySet, JobQuerySet
 from containers.services import access, hosts
 from containers.services.access import Right, Who
@@ -131,6 +131,17 @@ def jobs() -> JobQuerySet:
 def edges() -> dict[str, tuple[str, ...]]:
     """Return who depends on whom, among the containers that who looks may see."""
     return current().edges()
+
+
+def beyond(name: str) -> tuple[int, int]:
+    """Return how many containers that who looks may not see `name` needs, and how many need it. Two queries, or none."""
+    seen = current()
+    if seen.scopes is None:
+        return 0, 0
+    links = Dependency.objects.filter(container__in=hosts.containers())
+    needs = links.filter(container__name=name).values_list("needs__name", flat=True)
+    needed_by = links.filter(needs__name=name).values_list("container__name", flat=True)
+    return len(seen.unseen(needs)), len(seen.unseen(needed_by))
 
 
 def container(name: str, rows: ContainerQuerySet | None = None) -> Container:

@@ -34,6 +34,7 @@ def overview(request: Request, name: str) -> HttpResponse:
     jobs = sight.jobs().filter(containers__name=name)[:LAST_JOBS]
     context = page.context | {
         "pending": differences.pending(container),
+        "beyond": sight.beyond(name),
         "needs": _neighbours(page.graph.needs(name)),
         "needed_by": _neighbours(page.graph.needed_by(name)),
         "jobs": jobs,

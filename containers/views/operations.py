@@ -32,13 +32,13 @@ def operate(request: Request, name: str, operation: Operation) -> HttpResponse:
     get_container(request, name, "view")
     form = StartForm(request.POST if request.method == "POST" else None, initial={"command": request.GET.get("command", "")})
     if request.method == "GET" or not form.is_valid():
-        return _plan(request, PlanPage(operation, [name]), form=form)
+        return _plan(request, PlanPage(request.user, operation, [name]), form=form)
     command = form.cleaned_data["command"]
     given = {"command": command} if command and operation == Operation.START else {}
     try:
         job = _request(request, operation, [name], given)
     except SpocError as error:
-        return _plan(request, PlanPage(operation, [name], error), form=form)
+        return _plan(request, PlanPage(request.user, operation, [name], error), form=form)
     return _queued(request, job)
 
 
@@ -52,11 +52,11 @@ def bulk(request: Request) -> HttpResponse:
         messages.info(request, _("Select containers first, then what to do with them."))
         return redirect("container-list")
     if request.method == "GET" or "confirm" not in data:
-        return _plan(request, PlanPage(Operation(operation), names))
+        return _plan(request, PlanPage(request.user, Operation(operation), names))
     try:
         job = _request(request, Operation(operation), names)
     except SpocError as error:
-        return _plan(request, PlanPage(Operation(operation), names, error))
+        return _plan(request, PlanPage(request.user, Operation(operation), names, error))
     return _queued(request, job)
 
 
@@ -76,7 +76,7 @@ def delete(request: Request, name: str) -> HttpResponse:
             error = refused
         else:
             return redirect(job)
-    plan = PlanPage(Operation.DESTROY, [name], error)
+    plan = PlanPage(request.user, Operation.DESTROY, [name], error)
     context = {"form": form, "plan": plan, "container": container, "volumes": volumes, "section": "containers"}
     status = error.status if error else 422 if form.errors else 200
     return render(request, _template(request, "delete"), context, status=status)

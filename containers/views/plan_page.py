@@ -16,7 +16,8 @@ from containers.domain import states as domain
 from containers.domain.plan import Action, Plan, PlanStep
 from containers.errors import SpocError
 from containers.models import Container, Mount
-from containers.services import hosts, plans, sight
+from containers.services import access, hosts, plans, sight
+from containers.services.access import Refused, Who
 from containers.views import differences, wording
 from containers.views.differences import Change
 
@@ -66,15 +67,21 @@ class ShownStep:
 class PlanPage:
     """Three queries for the plan and two for what it touches. A plan that cannot be is shown with the reason."""
 
+    who: Who
     operation: Operation
     names: list[str]
     error: SpocError | None = None
     plan: Plan | None = field(init=False, default=None)
+    # That `who` may not have it done is said before the click.
+    is_refused: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        operation = domain.Operation(self.operation.value)
         try:
-            self.plan = plans.preview(domain.Operation(self.operation.value), self.names)
+            self.plan = plans.preview(operation, self.names)
+            access.require_job(self.who, operation, {}, self.names, self.plan.changed)
         except SpocError as error:
+            self.is_refused = isinstance(error, Refused)
             self.error = self.error or error
 
     @property

@@ -38,6 +38,11 @@ class Surroundings:
     def _list(self, names: Iterable[str]) -> list[Shown]:
         return [self._shown[name] for name in sorted(names) if name in self._shown]
 
+    @cached_property
+    def beyond(self) -> tuple[int, int]:
+        """How many it needs, and need it, that who looks may not see."""
+        return sight.beyond(self.name)
+
     @property
     def needs(self) -> list[Shown]:
         return self._list(self._graph.needs(self.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from containers.models import Event, Job
+from containers.models import Container, Event, Grant, Job
 from containers.services import refusals, tokens
 from tests.support import rows
 from tests.support.html import parse
@@ -67,6 +68,51 @@ def test_he_does_what_he_may(browser: Client) -> None:
     for path in ("secret-web/start/", "shop-db/delete/", "shop-db/execute/", "shop-db/clone/", "shop-db/terminal/"):
         assert browser.post(f"/containers/{path}", {"name": "x"}).status_code in (403, 404, 405)
     assert Job.objects.count() == before
+
+
+def test_what_takes_others_that_he_does_not_see_is_refused_before_the_click(browser: Client) -> None:
+    rows.container("hidden-db")
+    rows.container("shop-far", depends=["hidden-db"])
+    for operation, name in (("start", "shop-far"), ("stop", "shop-db")):
+        Container.objects.filter(name__in=["shop-db", "secret-web"]).update(state="RUNNING")
+        page = browser.get(f"/containers/{name}/{operation}/")
+        text = page.content.decode()
+        assert page.status_code == 403
+        assert "It takes 1 more container, which you may not see" in text
+        assert "hidden-db" not in text
+        assert "secret-web" not in text
+        assert browser.post(f"/containers/{name}/{operation}/").status_code == 403
+    assert browser.get("/dependencies/?operation=start&container=shop-far").content.count(b"hidden-db") == 0
+
+
+def test_what_runs_already_and_is_not_seen_is_left_out_of_the_plan(browser: Client) -> None:
+    rows.container("hidden-db")
+    rows.container("shop-far", depends=["hidden-db"])
+    Container.objects.filter(name="hidden-db").update(state="RUNNING")
+    page = browser.get("/containers/shop-far/start/")
+    assert page.status_code == 200
+    assert b"hidden-db" not in page.content
+    assert browser.post("/containers/shop-far/start/").status_code == 302
+
+
+def test_what_he_sees_and_may_not_change_is_in_the_plan_without_a_button(user: User) -> None:
+    Grant.objects.create(user=user, right="view", pattern="secret-*")
+    rows.container("shop-far", depends=["secret-web"])
+    page = signed_in(user).get("/containers/shop-far/start/")
+    assert page.status_code == 403
+    plan = parse(page).one("main")
+    assert "You may not start or stop containers: secret-web" in plan.text
+    assert [step.one("b").text for step in plan.one("ol", cls="sw-plan").all("li")] == ["shop-db", "secret-web", "shop-far"]
+    assert parse(page).all("button", cls="btn-primary") == []
+
+
+def test_it_is_said_that_there_is_more_than_he_sees(browser: Client) -> None:
+    rows.container("hidden-db")
+    rows.container("shop-far", depends=["hidden-db"])
+    for page in ("", "dependencies/"):
+        far, db = (" ".join(parse(browser.get(f"/containers/{name}/{page}")).text.split()) for name in ("shop-far", "shop-db"))
+        assert "Needs 1 that you may not see" in far
+        assert re.search(r"Needed by \S* ?shop-web 1 that you may not see", db), db[db.index("Needed by") :][:200]
 
 
 def test_a_bulk_of_his_and_others_is_refused_as_a_whole(browser: Client) -> None:

@@ -24,6 +24,9 @@ def root_actor() -> Actor:
 
 
 class FollowingCommand(BaseCommand):
+    # Of all models, addresses and templates: `make check` has made them, and they would cost two seconds each time.
+    requires_system_checks = []
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-wait", action="store_true", help="queue the job and do not wait for it")
 

@@ -7,7 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from django.core.management import get_commands, load_command_class
+
 ROOT = Path(__file__).parents[2]
+
+
+def test_no_command_spends_time_on_checks_of_the_code() -> None:
+    names = [name for name, app in get_commands().items() if app == "containers" and name != "makemessages"]
+    assert len(names) > 20
+    assert [name for name in names if load_command_class("containers", name).requires_system_checks] == []
 
 
 def refused(data_dir: Path, *argv: str, **variables: str) -> str:

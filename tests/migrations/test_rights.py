@@ -46,7 +46,7 @@ class Panel:
         self.file = base / "data/db/spocweb.sqlite3"
 
     def migrate(self, *to: str) -> None:
-        argv = [sys.executable, "manage.py", "migrate", "--verbosity", "0", *to]
+        argv = [sys.executable, "manage.py", "migrate", "--skip-checks", "--verbosity", "0", *to]
         subprocess.run(argv, cwd=settings.BASE_DIR, env=self.environment, check=True)
 
     def rows(self, query: str, *values: object) -> list[tuple[object, ...]]:

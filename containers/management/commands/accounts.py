@@ -17,6 +17,7 @@ NEVER = "-"
 
 class Command(BaseCommand):
     help = "Lists accounts, makes them, switches them on and off, removes them; `rights` gives roles and rights."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")

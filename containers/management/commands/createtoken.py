@@ -16,6 +16,7 @@ from containers.services.token_terms import WORDS, Terms
 
 class Command(BaseCommand):
     help = "Makes an API token for a user and prints it: it cannot be shown again."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", help="a user's name")

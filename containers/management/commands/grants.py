@@ -13,6 +13,7 @@ from containers.services import grants
 
 class Command(BaseCommand):
     help = "Prints the statements that give web process and root's processes their rights in PostgreSQL; --apply runs them."
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--web", default=settings.WEB_DATABASE_ROLE, help="role of the web process")

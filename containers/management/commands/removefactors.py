@@ -13,6 +13,7 @@ from containers.services import factors
 
 class Command(BaseCommand):
     help = "Removes the second factors and recovery codes of a user, on record: the password alone lets in then."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", help="a user's name")

@@ -19,6 +19,7 @@ from containers.services.roles import Given
 
 class Command(BaseCommand):
     help = "Shows who may do what and why; with USER and options, gives and takes roles and rights first."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         rights = ", ".join(RIGHTS)

@@ -15,6 +15,7 @@ NEVER = "-"
 
 class Command(BaseCommand):
     help = "Lists tokens for the API, and takes them back; createtoken makes one."
+    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")

@@ -10,12 +10,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.crypto import get_random_string
+from pytest_django import DjangoDbBlocker
 
 from containers.api import api as ninja_api
 from containers.models import ApiToken, Container, Event, Job, Layer
 from containers.services import recipes, tokens
 from tests.api.conftest import Api
 from tests.support import exports, rows
+from tests.support.kept import rows_kept
 from tests.support.sessions import session_server
 from tests.support.signing import show_again
 
@@ -174,15 +176,15 @@ CONTRACT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _rows() -> Iterator[None]:
-    rows.container("web")
-    rows.image("spare:1", layers=("spare",))
-    recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM base"), "salt", recipes.FileContent(b""))
-    exports.row("spare")
-    rows.volume("data")
-    rows.installation("blog")
-    with exports.own("spare:1"):
+@pytest.fixture(autouse=True, scope="module")
+def _rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with rows_kept(django_db_blocker), exports.own("spare:1"):
+        rows.container("web")
+        rows.image("spare:1", layers=("spare",))
+        recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM base"), "salt", recipes.FileContent(b""))
+        exports.row("spare")
+        rows.volume("data")
+        rows.installation("blog")
         yield
 
 

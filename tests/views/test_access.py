@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from containers.choices import Operation
 from containers.models import Backup, Command, Container, Event, Installation, Job, Layer, Revision, Step
@@ -16,6 +17,7 @@ from containers.services import recipes
 from containers.urls import urlpatterns
 from tests.support import exports, rows
 from tests.support.html import parse
+from tests.support.kept import rows_kept
 from tests.views.conftest import HTMX
 
 pytestmark = pytest.mark.django_db
@@ -187,20 +189,20 @@ def address(name: str, *, container: str = "web", job: int | None = None, layer:
 PLAIN = {"container-list", "container-create", "container-create-preview", "container-bulk"}
 
 
-@pytest.fixture(autouse=True)
-def _rows() -> Iterator[None]:
-    rows.layer("spare")
-    rows.volume("unused")
-    rows.image("spare:1", layers=("of-image",))
-    exports.row("spare")
-    recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM of-image"), "salt", recipes.FileContent(b""))
-    rows.container("web")
-    Installation.objects.create(host=rows.host(), name="site", app="static-site", version="1.0", state="installed")
-    values = {"installation": "gone", "app": "static-site", "version": "1.0", "size_bytes": 1}
-    Backup.objects.create(host=rows.host(), file_name="gone-1.tar", **values)
-    step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")
-    Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())
-    with exports.own("spare:1"):
+@pytest.fixture(autouse=True, scope="module")
+def _rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with rows_kept(django_db_blocker), exports.own("spare:1"):
+        rows.layer("spare")
+        rows.volume("unused")
+        rows.image("spare:1", layers=("of-image",))
+        exports.row("spare")
+        recipes.put_file(rows.ROOT, recipes.save(rows.ROOT, "dish", "FROM of-image"), "salt", recipes.FileContent(b""))
+        rows.container("web")
+        Installation.objects.create(host=rows.host(), name="site", app="static-site", version="1.0", state="installed")
+        values = {"installation": "gone", "app": "static-site", "version": "1.0", "size_bytes": 1}
+        Backup.objects.create(host=rows.host(), file_name="gone-1.tar", **values)
+        step = Step.objects.create(job=Job.objects.latest("id"), number=1, container="web", action="create")
+        Command.objects.create(step=step, number=1, argv=["true"], started_at=timezone.now())
         yield
 
 

@@ -58,6 +58,13 @@ class Malformed(SpocError):
     status = 400
 
 
+class TooLarge(SpocError):
+    """What is sent has no room here."""
+
+    code = "too-large"
+    status = 413
+
+
 class NotFound(SpocError):
     code = "not-found"
     status = 404

@@ -96,6 +96,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "containers.views.middleware.LanguageMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "containers.views.middleware.UploadMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -292,6 +293,7 @@ STORAGES = {
 MEDIA_ROOT = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR = str(DATA_DIR / "uploads")
 FILE_UPLOAD_PERMISSIONS = 0o640
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler", "containers.services.uploads.UploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 # A bulk action on a thousand containers, a definition with 500 variables.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000

@@ -11,6 +11,7 @@ from containers.api.auth import ApiRequest
 from containers.domain.text import shown
 from containers.domain.values import Value
 from containers.errors import FieldError, InvalidRequest
+from containers.services import uploads
 
 ARCHIVE = "archive"
 
@@ -31,7 +32,8 @@ def is_form(request: ApiRequest) -> bool:
 def read_form(
     request: ApiRequest, fields: Sequence[str], optional: Sequence[str] = ()
 ) -> tuple[Mapping[str, str], UploadedFile[Any]]:
-    """Return the texts and the file of a form. Raises InvalidRequest for every key that is missing or not known."""
+    """Return the texts and the file of a form. Raises InvalidRequest for every key that is missing or not known, TooLarge."""
+    uploads.require_room(request)
     known = (*fields, *optional, ARCHIVE, "csrfmiddlewaretoken")
     errors = [FieldError(shown(key), "is not a known key") for key in (*request.POST, *request.FILES) if key not in known]
     texts = {name: value for name in (*fields, *optional) if isinstance(value := request.POST.get(name), str)}

@@ -9,6 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
@@ -18,8 +19,8 @@ from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
 from containers.choices import Via
-from containers.errors import SpocError
-from containers.services import actor, refusals, sight
+from containers.errors import SpocError, TooLarge
+from containers.services import actor, refusals, sight, uploads
 from containers.services.access import Refused
 
 API = "/api/"
@@ -120,6 +121,30 @@ class SightMiddleware:
             return self.get_response(request)
 
 
+class UploadMiddleware:
+    """Django reads a page's form, files and all, before the view is asked: from who is signed in alone, and where there is room.
+
+    The API reads a form after it knows who asks (`api.uploads`).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
+        if request.path.startswith(API) or not uploads.is_large(request):
+            return None
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        try:
+            uploads.require_room(request)
+        except TooLarge as error:
+            return _expected(request, error)
+        return None
+
+
 class PanelMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -143,8 +168,12 @@ class PanelMiddleware:
             return None
         if isinstance(exception, Refused):
             refusals.record(actor.of_request(request, request.user, Via.WEB), exception, request.path)
-        template = "errors/_note.html" if getattr(request, "htmx", False) else "errors/expected.html"
-        return render(request, template, {"error": exception}, status=exception.status)
+        return _expected(request, exception)
+
+
+def _expected(request: HttpRequest, error: SpocError) -> HttpResponse:
+    template = "errors/_note.html" if getattr(request, "htmx", False) else "errors/expected.html"
+    return render(request, template, {"error": error}, status=error.status)
 
 
 def _asks_to_confirm(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
 from django.contrib.auth.models import User
 from django.core.wsgi import get_wsgi_application
+from django.test import override_settings
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ MAY_SEE = dict.fromkeys(("Viewer", "Auditor"), LOOKS) | dict.fromkeys(
 
 
 @pytest.fixture
-def planted() -> Iterator[dict[str, int]]:
+def planted(tmp_path: Path) -> Iterator[dict[str, int]]:
     numbers = furnish()
     rows.container("secretive", env={"DB_PASSWORD": SECRETS["a variable of a container"]})
     Installation.objects.update(secrets=vault.seal(json.dumps({"password": SECRETS["an answer to an app"]})))
@@ -74,7 +76,7 @@ def planted() -> Iterator[dict[str, int]]:
         at=timezone.now(),
         text="password=" + SECRETS["a line of output"],
     )
-    with exports.own("spare:1"):
+    with override_settings(MEDIA_ROOT=tmp_path, FILE_UPLOAD_TEMP_DIR=str(tmp_path)), exports.own("spare:1"):
         tokens.create_token(rows.user("owner"))
         yield {**numbers, "token": ApiToken.objects.latest("pk").pk}
 

@@ -67,8 +67,9 @@ class Connection:
             logger.info("nobody heard: %s", error)
 
     def _send(self, content: bytes) -> None:
-        self.socket.settimeout(IDLE_TIMEOUT_S)
         try:
+            # Whoever passed it on has closed it here.
+            self.socket.settimeout(IDLE_TIMEOUT_S)
             self.socket.sendall(content)
         except OSError as error:
             raise Gone from error

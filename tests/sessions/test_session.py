@@ -145,6 +145,15 @@ def test_it_ends_in_silence_when_nobody_is_there_any_more(hello: bytes, ends: tu
     session.serve(Connection(ends[1]))
 
 
+def test_it_ends_in_silence_when_what_it_was_for_has_closed_the_connection(
+    hello: bytes, handlers: dict[str, Any], ends: tuple[socket.socket, socket.socket], caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers["look"] = lambda order, connection: connection.socket.close()
+    ends[0].sendall(hello)
+    session.serve(Connection(ends[1]))
+    assert caplog.records == []
+
+
 def test_whoever_says_nothing_is_let_go(
     handlers: dict[str, Any], ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -138,7 +138,7 @@ class QuestionForm:
         self._actor = actor
         self._values = values or {}
         self._free_volumes = [volume.name for volume in installations.free_volumes()]
-        self._free_port = installations.free_port()
+        self._free_ports = _free_ports(app)
         self.fields = [self._field(question) for question in app.manifest.questions]
         self._change()
 
@@ -189,7 +189,7 @@ class QuestionForm:
         if self.data is not None and question.is_secret:
             made.kept = self.data.get(made.kept_name, "")
         if made.is_port:
-            made.free = str(self._free_port)
+            made.free = str(self._free_ports[question.name])
         return made
 
     def _typed(self, question: Question) -> str:
@@ -206,7 +206,7 @@ class QuestionForm:
         """Return what an input begins with: the default, as far as it can be had, or the first that can."""
         default = question.default
         if question.type == QuestionType.PORT and (default is None or int(default) in installations.taken_ports()):
-            return str(self._free_port)
+            return str(self._free_ports[question.name])
         if question.type == QuestionType.CONTAINER and default is None and question.required:
             return next(iter(installations.offering(question.offers)), "")
         if question.type == QuestionType.CHOICE and default is None and question.required:
@@ -255,6 +255,15 @@ class QuestionForm:
 
     def _place(self, question: Question) -> str:
         return f"{self.app.name}.{question.name}"
+
+
+def _free_ports(app: App) -> dict[str, int]:
+    """Return a port of its own for each question that asks for one."""
+    found: dict[str, int] = {}
+    for question in app.manifest.questions:
+        if question.type == QuestionType.PORT:
+            found[question.name] = installations.free_port(list(found.values()))
+    return found
 
 
 def _written(question: Question, value: Answer | None) -> str:

@@ -224,7 +224,9 @@ def _checked(app: App, instance: str, given: Mapping[str, Any], own: Installatio
     try:
         answers = answering.check(app.manifest.questions, given, lenient=lenient)
     except InvalidRequest as error:
-        raise InvalidRequest.all((*wrong, *error.errors)) from error
+        raise InvalidRequest.all(
+            (*wrong, *error.errors, *_taken(app, given, own, {item.field for item in error.errors}))
+        ) from error
     if wrong:
         raise InvalidRequest.all(tuple(wrong))
     return answers
@@ -284,6 +286,20 @@ def _ports(made: Outline, own: Installation | None) -> list[FieldError]:
             errors.append(FieldError(fields[port.port], f"port {port.port} leads to {taken[port.port]} already"))
         elif str(port.port) == panel:
             errors.append(FieldError(fields[port.port], f"port {port.port} is the panel's own"))
+    return errors
+
+
+def _taken(app: App, given: Mapping[str, Any], own: Installation | None, wrong: Collection[str]) -> list[FieldError]:
+    """Return which of the ports that were answered lead to others, where other answers are wrong: all is said at once."""
+    taken = taken_ports(own)
+    errors = []
+    for part in app.manifest.ports:
+        field, question = f"answers.{part.question}", app.manifest.question(part.question)
+        if question is None or question.visible_if or field in wrong or not given.get(part.question):
+            continue
+        port = question.check(given[part.question])
+        if port in taken:
+            errors.append(FieldError(field, f"port {port} leads to {taken[int(port)]} already"))
     return errors
 
 

@@ -37,6 +37,7 @@ def app_detail(request: Request, name: str) -> HttpResponse:
         "section": "apps",
         "app": app.manifest,
         "may_install": access.may_install(request.user, app.name),
+        "ports": catalogue.ports(app),
         "images": catalogue.images(app),
         "origin": app.origin,
         "repository": hosts.repositories().filter(name=app.origin.repository).first() if app.origin else None,

@@ -9,7 +9,7 @@ from typing import Final
 
 from containers.catalog import apps
 from containers.catalog.apps import App, Broken
-from containers.domain.manifest import Manifest
+from containers.domain.manifest import Manifest, PortPart
 from containers.forms.queries import AppQuery
 from containers.models import Installation
 from containers.services import app_sources, installations
@@ -111,6 +111,12 @@ def images(app: App) -> list[tuple[str, str | None, str | None]]:
     """Return what the app's images are called, each with the recipe or the repository that it comes from."""
     sources = app.manifest.images
     return [(str(app.manifest.image_ref(key)), sources[key].recipe, app.repository_of(key)) for key in sources]
+
+
+def ports(app: App) -> list[tuple[PortPart, bool]]:
+    """Return the app's ports, each with whether the host offers it only where an answer says so."""
+    questions = {question.name: question for question in app.manifest.questions}
+    return [(port, questions[port.question].visible_if is not None) for port in app.manifest.ports]
 
 
 def picture_type(app: App) -> str:

@@ -116,6 +116,56 @@ def test_what_is_taken_is_not_suggested(client: Client) -> None:
     assert (found["name"], found["answers.port"]) == ("every-2", "8081")
 
 
+TWO_PORTS = (
+    ALL_QUESTIONS.replace(
+        "[images.web]",
+        """[[questions]]
+name = "admin_port"
+type = "port"
+label = "Port of the console"
+visible_if = { question = "protected", equals = true }
+[images.web]""",
+        1,
+    )
+    + """[[ports]]
+container = "web"
+port = 81
+question = "admin_port"
+title = "The console"
+"""
+)
+
+
+def test_each_port_is_suggested_another_one(client: Client, tmp_path: Path) -> None:
+    """Before this both buttons suggested the same, which is refused."""
+    write(tmp_path, TWO_PORTS, name="every")
+    response = client.get(URL)
+    assert values_of(response)["answers.admin_port"] == "8081"
+    assert [field(response, name).all("button") for name in ("port", "admin_port")] == [[], []]
+    changed = ask(client, "check", answers__port="1", answers__admin_port="1")
+    said = [field(changed, name).one("button").text for name in ("port", "admin_port")]
+    assert said == ["Use 8080", "Use 8081"]
+
+
+def test_a_port_that_is_offered_only_where_that_is_wanted_says_so(client: Client, tmp_path: Path) -> None:
+    write(tmp_path, TWO_PORTS, name="every")
+    page = parse(client.get("/apps/every/")).one("main").text
+    assert "port 81 of NAME-web, offered by the host under the port that you choose, if you want that" in page
+    assert page.count("if you want that") == 1
+
+
+def test_a_port_that_is_taken_is_said_beside_answers_that_are_wrong(client: Client) -> None:
+    """Before this it came in a second round."""
+    row = installed("other")
+    InstallationPort.objects.create(installation=row, host=row.host, port=8090, container="x", container_port=1)
+    response = ask(client, answers__title="small", answers__port="8090")
+    problems = parse(response).one("div", id="problems").text
+    assert "must begin with a capital letter" in problems
+    assert "port 8090 leads to other already" in problems
+    # What is wrong is not said twice, as a hint below.
+    assert field(response, "title").text.count("must begin with a capital letter") == 1
+
+
 def test_running_containers_that_offer_what_is_needed_and_free_volumes_are_offered(client: Client) -> None:
     row = installed("blog")
     InstallationContainer.objects.filter(installation=row, key="db").update(offers=["sql"])

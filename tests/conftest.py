@@ -10,10 +10,14 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.db.backends.sqlite3.operations import DatabaseOperations
+from hypothesis import HealthCheck, settings
 
 from tests.support import translations
 from tests.support.waiting import wait_until
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 # Where a module has a stack of its own, and takes minutes.
 STACKS = ("stack", "browser")
 

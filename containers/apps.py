@@ -7,7 +7,6 @@ class ContainersConfig(AppConfig):
     name = "containers"
 
     def ready(self) -> None:
-        from containers import checks  # noqa: F401  registers the system checks
         from containers.jobs import gate
 
         # In every process, the web's included: rq falls back to pickle wherever a serializer is not named.

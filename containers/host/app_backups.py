@@ -125,6 +125,7 @@ def finish(stream: BinaryIO, runner: Runner, key: Ed25519PrivateKey) -> None:
     """Write the sums of all that is in it, signed, and the end of the tar file. Raises Cancelled."""
     members = _members(stream.fileno())
     backup_index.append(stream, members, key, _look(runner, members, "summed up"))
+    runner.recorder.note(f"{size(stream.tell())}, summed up and signed")
 
 
 def read(file: int) -> Contents:
@@ -155,6 +156,7 @@ def verify(runner: Runner, file: int, contents: Contents) -> None:
     look = _look(runner, contents.volumes, "checked")
     for key, member in contents.volumes.items():
         backup_index.verify(file, f"volumes/{key}.tar", member, look)
+    runner.recorder.note("all is as it was written")
 
 
 def _look(runner: Runner, members: Mapping[str, Member], what: str) -> Callable[[int], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -34,9 +33,9 @@ from containers.services import (
     inputs,
     installations,
     plans,
+    restoring,
     specs,
     uploads,
-    vault,
     ways_back,
 )
 from containers.services.actor import Actor
@@ -204,7 +203,8 @@ def request_restore(
     """
     _require_source(actor, name, source)
     parsed = _inputs(Operation.APP_RESTORE, {**source, "answers": dict(given or {}), "adopt": dict(adopt or {})})
-    parsed |= _kept_answers(parsed.pop("answers", {}), source.get("backup", ""))
+    app = restoring.app_in(backups(), source.get("backup", ""))
+    parsed |= restoring.kept_answers(parsed.pop("answers", {}), app)
     try:
         instance_name(name)
     except ValueError as error:
@@ -212,6 +212,7 @@ def request_restore(
     if installations.rows().filter(name=name).exists():
         raise InvalidRequest.of("name", f"there is an installation {name} already")
     installations.require_free(actor, name, adopt or {})
+    restoring.require_no_volumes(name, app, adopt or {})
     return queue(actor, Operation.APP_RESTORE, [name], parsed)
 
 
@@ -226,23 +227,6 @@ def request_restore_of(
     access.require_somewhere(actor, "install")
     with uploads.kept(file) as stored:
         return request_restore(actor, name, given, adopt, upload=stored)
-
-
-def _kept_answers(given: Mapping[str, Any], file_name: str) -> dict[str, Any]:
-    """Return answers as a job's row may hold them: sealed, but for those to questions that are known not to be secret."""
-    public = _public_questions(file_name) if given else set()
-    plain = {name: value for name, value in given.items() if name in public}
-    hidden = {name: value for name, value in given.items() if name not in public}
-    return {**({"answers": plain} if plain else {}), **({"sealed": vault.seal(json.dumps(hidden))} if hidden else {})}
-
-
-def _public_questions(file_name: str) -> set[str]:
-    backup = backups().filter(file_name=file_name).first()
-    try:
-        found = apps.find(backup.app).manifest.questions if backup else ()
-    except SpocError:
-        return set()
-    return {question.name for question in found if not question.is_secret}
 
 
 def request_backup_removal(actor: Actor, backup: Backup) -> Job:

@@ -19,6 +19,7 @@ from containers.choices import JobState, Via
 from containers.domain import signature
 from containers.domain.layout import Layout
 from containers.domain.states import Operation
+from containers.errors import InvalidRequest
 from containers.host import app_backups, backup_index
 from containers.host.command import Runner
 from containers.host.locks import Locks
@@ -191,7 +192,13 @@ def test_a_volume_that_was_kept_is_taken_as_it_is_in_place_of_the_backups(shop: 
     shop.post("newer than the backup")
     ok(shop.panel.run(app_requests.request_uninstall(SYSTEM, shop.row())))
     given = {"password": "hush-hush", "port": PORT}
-    job = shop.panel.run(app_requests.request_restore(SYSTEM, "blog", given, backup=path.name))
+    with pytest.raises(InvalidRequest, match="there is a volume blog-data already: adopt it"):
+        app_requests.request_restore(SYSTEM, "blog", given, backup=path.name)
+    # Root asks again.
+    forged = Job.objects.create(
+        host=shop.host, operation="app-restore", targets=["blog"], inputs={"backup": path.name}, via=Via.SYSTEM
+    )
+    job = shop.panel.run(forged)
     assert (job.state, "there is a volume blog-data already: adopt it" in job.reason) == (JobState.FAILED, True)
     adopt = {"data": "blog-data"}
     shop.write(SMALL.replace('ready = "test -s /data/note"', 'ready = "false"\ntimeouts = { ready = 1 }'))

@@ -242,6 +242,8 @@ def test_a_volume_that_was_kept_takes_the_place_of_the_backups(client: Client) -
     page = main(client.get("/restore/", {"backup": "blog-1.tar"}))
     assert [option.text for option in page.one("select", name="adopt.data").all("option")] == ["from the backup", "blog-data"]
     sent = {"backup": "blog-1.tar", "name": "blog", "adopt.data": "gone"}
+    taken = client.post("/restore/?backup=blog-1.tar", {**sent, "adopt.data": ""})
+    assert "there is a volume blog-data already: adopt it" in main(taken).one("div", id="adopt-data-hint").text
     refused = client.post("/restore/?backup=blog-1.tar", sent)
     assert refused.status_code == 422
     assert "there is no volume gone on the host" in main(refused).one("div", id="adopt-data-hint").text

@@ -75,7 +75,6 @@ class AppBackupHandler(AppHandler):
             for key, name in names.items():
                 recorder.note(f"volume {name}")
                 app_backups.write_volume(self.layout, runner, stream, key, name, IDMAP)
-            recorder.note("the SHA-256 of all that is in it, signed")
             app_backups.finish(stream, runner, keys.ensure_signing_key(self.layout))
 
     def _keep(self, row: Installation, file_name: str) -> None:

@@ -46,7 +46,6 @@
       this.charts = charts;
       this.figure = figure;
       this.box = figure.querySelector(".sw-plot-box");
-      this.empty = figure.querySelector("[data-plot-empty]");
       this.text = figure.querySelector("[data-plot-text]");
       this.columns = figure.dataset.plot.split(" ");
       this.limit = figure.dataset.limit;
@@ -59,14 +58,6 @@
 
     draw(data) {
       this.data = [data.at, ...this.names.map((name) => data[name])];
-      // Axes without a line look like something that is broken.
-      this.box.hidden = this.columns.every((name) => highest(data[name]) === null);
-      this.empty.hidden = !this.box.hidden;
-      if (this.box.hidden) this.text.textContent = "";
-      else this.show();
-    }
-
-    show() {
       if (this.chart) this.chart.setData(this.data);
       else this.make();
       this.tell();
@@ -182,6 +173,11 @@
 
     draw() {
       const data = interrupted(this.data);
+      // Axes without a line look like something that is broken.
+      const isEmpty = this.plots.every((plot) => plot.columns.every((name) => highest(data[name]) === null));
+      this.section.querySelector(".sw-plots").hidden = isEmpty;
+      this.section.querySelector("[data-empty]").hidden = !isEmpty;
+      if (isEmpty) return;
       for (const plot of this.plots) plot.draw(data);
       if (this.isLive) this.count();
     }
@@ -208,7 +204,7 @@
     }
 
     resize() {
-      for (const { chart, box } of this.plots) if (chart && !box.hidden && chart.width !== box.clientWidth) chart.setSize({ width: box.clientWidth, height: HEIGHT });
+      for (const { chart, box } of this.plots) if (chart && box.clientWidth && chart.width !== box.clientWidth) chart.setSize({ width: box.clientWidth, height: HEIGHT });
     }
   }
 

@@ -37,6 +37,8 @@
       // What is to be asked for: single rows, or all; and whether anything happened since the last request began.
       this.whole = false;
       this.isStale = false;
+      // Requests are numbered: a late answer must not take the place of a newer one.
+      this.asked = this.shown = 0;
     }
 
     get kinds() {
@@ -78,7 +80,7 @@
       this.whole = this.isStale = false;
       const begun = performance.now();
       try {
-        if (element && (rows.length || !element.dataset.liveKey)) await this.show(element, rows);
+        if (element && (rows.length || !element.dataset.liveKey)) await this.show(element, rows, ++this.asked);
       } finally {
         if (!this.failures) this.patience = Math.min(PATIENCE_MAX_MS, Math.max(PATIENCE_MS, 2 * (performance.now() - begun)));
         this.timer = null;
@@ -89,18 +91,24 @@
     // The answer got lost, not the news: it is asked for again, a few times.
     retry(rows) {
       if (++this.failures > MOST_FAILURES) return;
-      rows.forEach((row) => (row === "*" ? (this.whole = true) : this.rows.add(row)));
       this.patience = PATIENCE_MAX_MS;
+      this.repeat(rows);
+    }
+
+    repeat(rows) {
+      rows.forEach((row) => (row === "*" ? (this.whole = true) : this.rows.add(row)));
       this.isStale = true;
     }
 
-    async show(element, rows) {
+    async show(element, rows, number) {
       const url = new URL(element.dataset.liveUrl, location.href);
       if (element.dataset.liveRow) (rows.length ? rows : [""]).forEach((row) => url.searchParams.append(element.dataset.liveRow, row));
       const html = await window.spocweb.ask(url);
       await released;
       if (html === null) return this.retry(rows);
       this.failures = 0;
+      if (number < this.shown) return this.repeat(rows);
+      this.shown = number;
       // The page of an empty list has nothing that could be patched.
       if ("liveReload" in element.dataset) return html.includes('id="rows"') && renew();
       const homeless = window.spocweb.patch(html);

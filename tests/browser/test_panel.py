@@ -214,6 +214,31 @@ def test_a_lost_connection_is_shown_and_what_was_missed_is_made_good(open_sessio
     session.forgive_network_errors()
 
 
+# The first answer about a job comes late, as from a busy server: whatever was asked for after it is here before.
+LATE = """
+    const real = window.fetch;
+    let count = 0;
+    window.fetch = async (...words) => {
+        const answer = await real(...words);
+        if (String(words[0].url ?? words[0]).includes("/jobs/") && count++ === 0) await new Promise((go) => setTimeout(go, 5000));
+        return answer;
+    };
+"""
+
+
+def test_an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one(page: Page, stack: Stack) -> None:
+    """Before this the page of a job that had failed could go on saying that it was in progress."""
+    stack.add("web")
+    assert stack.do("POST", "/containers/web/start/")["state"] == "succeeded"
+    job_id = stack.call("POST", "/containers/web/execute/", {"command": ["sleep", "3"]}).json["job"]
+    page.add_init_script(LATE)
+    page.goto(f"/jobs/{job_id}/")
+    assert stack.ended(job_id)["state"] == "succeeded"
+    # Longer than the late answer takes.
+    page.wait_for_timeout(8_000)
+    expect(page.locator("main .sw-state").first).to_have_text(re.compile("Succeeded"), timeout=1_000)
+
+
 def test_light_and_dark_are_chosen_and_kept(page: Page) -> None:
     for label, theme in (("Dark", "dark"), ("Light", "light")):
         page.get_by_label("Theme").click()

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -27,9 +28,23 @@ def take_slot() -> tuple[int, IO[str]]:
         stream = (directory / f"slot-{number}").open("w")
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return number, stream
+            if not _is_used(number):
+                return number, stream
         stream.close()
     raise RuntimeError(f"{SLOTS} test processes run already")
+
+
+def _is_used(slot: int) -> bool:
+    """Return whether tests in another mount namespace, which see other locks, have the slot's bridge or port."""
+    if Path(f"/sys/class/net/spt{slot}").exists():
+        return True
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", 20000 + slot))
+        except OSError:
+            return True
+    return False
 
 
 def environment(base: Path, slot: int) -> dict[str, str]:

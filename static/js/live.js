@@ -226,6 +226,8 @@
     look();
   });
   document.addEventListener("htmx:afterSettle", look);
+  // What was read is counted no more; an answer about the strip that is under way may still count it.
+  document.addEventListener("htmx:afterRequest", ({ detail }) => detail.target?.id === "bell" && followers.get("strip")?.ask());
 
   if (!sign) return;
   look();

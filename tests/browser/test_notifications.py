@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.support import violations
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.lxc, pytest.mark.stack]
 
@@ -64,3 +65,35 @@ def test_times_are_those_of_the_browser(open_session: Any, stack: Stack) -> None
     session.sign_in(page)
     page.locator("summary", has_text="Account").click()
     expect(page.get_by_text("Times in Europe/Prague")).to_be_visible()
+
+
+# Answers about the strip wait, as from a busy server, until they are let through.
+HELD = """
+    const real = window.fetch;
+    window.held = [];
+    window.fetch = async (...words) => {
+        const answer = await real(...words);
+        if (window.isHeld && String(words[0].url ?? words[0]).includes("/strip/")) await new Promise((go) => window.held.push(go));
+        return answer;
+    };
+"""
+
+
+def test_what_the_strip_said_before_does_not_count_what_was_read_since(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    page.add_init_script(HELD)
+    page.goto("/notifications/")
+    expect(page.locator("#connection [data-when=live]")).to_be_visible()
+    page.evaluate("window.isHeld = true")
+    stack.ended(stack.call("POST", "/containers/web/execute/", {"command": ["false"]}).json["job"])
+    toast = page.locator(".sw-toast")
+    expect(toast).to_contain_text("failed")
+    wait_until(lambda: page.evaluate("held.length") == 1, "the strip is answered")
+    page.evaluate("held[0]()")
+    # This one was made after the job's end, and before it is read of.
+    wait_until(lambda: page.evaluate("held.length") == 2, "the strip is answered once more")
+    toast.get_by_role("button", name="Close, mark read").click()
+    expect(page.locator("#bell")).to_have_attribute("aria-label", "Notifications")
+    page.evaluate("window.isHeld = false; held[1]()")
+    page.wait_for_timeout(3_000)
+    expect(page.locator("#bell")).to_have_attribute("aria-label", "Notifications", timeout=1_000)

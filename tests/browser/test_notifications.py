@@ -73,7 +73,8 @@ HELD = """
     window.held = [];
     window.fetch = async (...words) => {
         const answer = await real(...words);
-        if (window.isHeld && String(words[0].url ?? words[0]).includes("/strip/")) await new Promise((go) => window.held.push(go));
+        const isHeld = window.isHeld && String(words[0].url ?? words[0]).includes("/strip/");
+        if (isHeld) await new Promise((go) => window.held.push(go));
         return answer;
     };
 """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import redis
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.db.backends.sqlite3.operations import DatabaseOperations
 from hypothesis import HealthCheck, settings
@@ -35,8 +37,12 @@ def catalogues() -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def events_of_tests_go() -> Iterator[None]:
-    """Let Django empty the test database after a test: its own triggers keep the audit trail from being emptied."""
+    """Let Django empty the test database after a test: its own triggers keep the audit trail from being emptied.
+
+    The roles that a migration makes are there again for the next test, whichever that is.
+    """
     flush = DatabaseOperations.execute_sql_flush
+    rights = import_module("containers.migrations.0017_rights")
 
     def without_triggers(self: DatabaseOperations, statements: Iterable[str]) -> None:
         with self.connection.cursor() as cursor:
@@ -48,6 +54,7 @@ def events_of_tests_go() -> Iterator[None]:
         with self.connection.cursor() as cursor:
             for _name, sql in triggers:
                 cursor.execute(sql)
+        rights.make_roles(apps, None)
 
     DatabaseOperations.execute_sql_flush = without_triggers  # type: ignore[assignment, method-assign]
     yield

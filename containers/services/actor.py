@@ -31,13 +31,13 @@ class Actor:
         return self.user.get_username() if self.user else self.name
 
 
-def of_job(job: Job) -> Actor:
-    """Return who asked for a job, as it was when its row was read."""
+def of_job_as_read(job: Job) -> Actor:
+    """Return who asked for a job, as it was when its row was read: to ask what he may, at no query more."""
     return _asker(job, job.user)
 
 
-def of_job_now(job: Job) -> Actor:
-    """Return who asked for a job that may go on for hours: an account may be gone since, its name stays. One query."""
+def of_job(job: Job) -> Actor:
+    """Return who asked for a job, for what is written in his name: an account may be gone since, its name stays. One query."""
     return _asker(job, User.objects.filter(pk=job.user_id).first() if job.user_id else None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -50,7 +51,8 @@ def test_the_key_is_printed(own: Path) -> None:
     assert run("repository", "key") == f"{exports.PUBLIC}\n"
 
 
-def test_there_is_no_key_before_the_first_export() -> None:
+def test_there_is_no_key_before_the_first_export(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
     with pytest.raises(CommandError, match="made with the first export"):
         run("repository", "key")
 

@@ -47,8 +47,8 @@ def test_too_much_memory_is_refused(box: Box) -> None:
 
     result = box.shell(name, "head -c 200m /dev/zero | tail -n 1 | wc -c")
 
+    # Which of the container's processes is ended, its init among them, the kernel chooses.
     assert result.output.strip() != str(200 << 20)
-    assert box.shell(name, "true").exit_code == 0
 
 
 def test_the_console_log_is_bounded_and_readable_by_its_group(box: Box) -> None:

@@ -64,6 +64,7 @@ EXPECTED = {
     "tokens._insert": CALLER,
     "vault._reseal": CALLER,
     "vault._reseal_factor": CALLER,
+    "vault._reseal_job": CALLER,
     "volumes.record_listing": FACTS,
     "volumes.record_made": JOB,
     "volumes.record_removed": JOB,

@@ -34,6 +34,7 @@ from containers.jobs.messages import StepRecorder
 from containers.jobs.parts import Doing
 from containers.models import Backup, Installation, Repository
 from containers.services import access, app_requests, app_rows, audit, backup_schedules, exported, inputs, installations
+from containers.services.actor import of_job
 
 IDMAP = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
 
@@ -89,7 +90,7 @@ class AppBackupHandler(AppHandler):
         for item in old:
             with transaction.atomic():
                 item.delete()
-                audit.record(self.actor, "backup.remove", row.name, {"file": item.file_name, "kept": row.schedule.kept})
+                audit.record(of_job(self.job), "backup.remove", row.name, {"file": item.file_name, "kept": row.schedule.kept})
 
     def _remove(self, file_name: str, runner: Runner, recorder: StepRecorder) -> None:
         app_backups.remove(self.layout.backups, file_name)
@@ -250,4 +251,4 @@ class BackupRemoveHandler(Handler):
         with transaction.atomic():
             for row in Backup.objects.filter(host=self.job.host_id, file_name=self.name()):
                 row.delete()
-                audit.record(self.actor, "backup.remove", row.installation, {"file": row.file_name})
+                audit.record(of_job(self.job), "backup.remove", row.installation, {"file": row.file_name})

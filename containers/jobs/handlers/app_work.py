@@ -41,7 +41,7 @@ from containers.jobs.parts import Doing, Parts
 from containers.models import Image, Installation, Job, Layer
 from containers.services import app_images, hosts
 from containers.services import volumes as volume_service
-from containers.services.actor import Actor, of_job_now
+from containers.services.actor import Actor, of_job
 
 BASE_WAIT_S: Final = 3600
 POLL_S: Final = 0.5
@@ -60,7 +60,7 @@ class Work:
     @property
     def actor(self) -> Actor:
         """Who asked for the job; looked up anew, since it may take hours."""
-        return of_job_now(self.job)
+        return of_job(self.job)
 
     def uninterrupted(self) -> Work:
         """Return the same, for what brings things in order: a cancel does not end it."""

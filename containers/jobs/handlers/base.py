@@ -21,7 +21,7 @@ from containers.jobs.journal import Journal
 from containers.jobs.messages import Mailbox, Message, StepRecorder
 from containers.models import Job
 from containers.services import access, inputs
-from containers.services.actor import Actor, of_job
+from containers.services.actor import Actor, of_job_as_read
 
 
 class Handler:
@@ -100,8 +100,8 @@ class Handler:
 
     @property
     def actor(self) -> Actor:
-        """Who asked for the job."""
-        return of_job(self.job)
+        """Who asked for the job: for what he may. What is written in his name takes `actor.of_job`."""
+        return of_job_as_read(self.job)
 
     def containers(self) -> frozenset[str]:
         """Return the names of the containers that the job is listed under."""

@@ -30,7 +30,7 @@ from containers.jobs.handlers.containers import ContainerHandler
 from containers.jobs.messages import StepRecorder
 from containers.models import Container, Layer, RecipeFile
 from containers.services import access, events, hosts, images, outlines, storing
-from containers.services.actor import of_job_now
+from containers.services.actor import of_job
 from containers.services.outlines import Outline
 
 # Signals that it ignores are all but SIGKILL, and children that nobody waits for the kernel forgets.
@@ -180,7 +180,7 @@ class ImageBuildHandler(ContainerHandler):
 
     def _create(self) -> Container:
         """Write layer and container, in one go: who finds one without the other knows that the build is over."""
-        actor = of_job_now(self.job)
+        actor = of_job(self.job)
         with transaction.atomic():
             Layer.objects.create(
                 host=self.job.host,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import AfterValidator, Field
 
@@ -24,8 +24,29 @@ MAX_BYTES: Final = 4 << 10
 _REMOVE: Final = "If that is right, remove the app from the catalogue, and fetch it again."
 
 
-class Origin(Value):
+class Record(Value):
+    """What root writes beside an app, as a file of JSON."""
+
+    file_name: ClassVar[str]
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """Read one. Raises InvalidRequest."""
+        try:
+            data = load_json(raw)
+        except Malformed as error:
+            raise InvalidRequest.of(cls.file_name, str(error)) from error
+        return cls.validate_as(data, field=cls.file_name)
+
+    def encode(self) -> bytes:
+        """Return the file's content."""
+        return (json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n").encode()
+
+
+class Origin(Record):
     """A repository by its name here, place and key; which index it was, what that said of the app, and when it was fetched."""
+
+    file_name = FILE_NAME
 
     repository: repository.RepositoryName
     location: Annotated[str, AfterValidator(repository.location)]
@@ -39,19 +60,6 @@ class Origin(Value):
     def fetched_at(self) -> datetime:
         """Return when it was fetched."""
         return datetime.fromisoformat(self.fetched)
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Self:
-        """Read one. Raises InvalidRequest."""
-        try:
-            data = load_json(raw)
-        except Malformed as error:
-            raise InvalidRequest.of(FILE_NAME, str(error)) from error
-        return cls.validate_as(data, field=FILE_NAME)
-
-    def encode(self) -> bytes:
-        """Return the file's content."""
-        return (json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n").encode()
 
     def check_successor(self, entry: AppEntry, *, public_key: str, serial: int) -> None:
         """Check that `entry`, of an index of that key and number, can take the place of what is here. Raises Untrusted.
@@ -71,23 +79,11 @@ class Origin(Value):
             )
 
 
-class Source(Value):
+class Source(Record):
     """Where an installed app came from; `origin` is None for an app of the host's own folders."""
 
+    file_name = SOURCE_NAME
     origin: Origin | None
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Self:
-        """Read one. Raises InvalidRequest."""
-        try:
-            data = load_json(raw)
-        except Malformed as error:
-            raise InvalidRequest.of(SOURCE_NAME, str(error)) from error
-        return cls.validate_as(data, field=SOURCE_NAME)
-
-    def encode(self) -> bytes:
-        """Return the file's content."""
-        return (json.dumps(self.model_dump(mode="json"), sort_keys=True) + "\n").encode()
 
     @property
     def publisher(self) -> Publisher:

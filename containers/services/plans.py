@@ -33,10 +33,10 @@ def preview(operation: Operation, names: Sequence[str] = ()) -> Plan:
     and Forbidden where it changes what is not seen by who looks; what is not seen and stays as it is, is left out.
     """
     check_seen(operation, names)
-    plan = draw(operation, names)[0]
-    if hidden := sight.current().unseen(sorted(plan.changed)):
+    plan, seen = draw(operation, names)[0], sight.current()
+    if hidden := seen.unseen(plan.changed):
         raise Forbidden(_beyond(len(hidden)), resolution="Ask an administrator")
-    return replace(plan, steps=tuple(step for step in plan.steps if sight.current().covers(step.container)))
+    return replace(plan, steps=tuple(step for step in plan.steps if seen.covers(step.container)))
 
 
 def _beyond(count: int) -> str:

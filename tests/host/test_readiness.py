@@ -81,6 +81,8 @@ def test_a_check_that_prints_much_and_succeeds_is_ready(box: Box) -> None:
 
     box.lxc.wait_ready(name, "head -c 100000000 /dev/zero", timeout_s=600)
 
+    assert box.recorder.commands[-1].exit_code == 0
+
 
 @pytest.mark.parametrize("check", ["exit 1", "sleep 1000"])
 def test_the_wait_ends_when_the_container_ends(box: Box, check: str) -> None:

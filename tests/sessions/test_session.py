@@ -139,10 +139,13 @@ def test_no_bytes_harm_it(handlers: dict[str, Any], sent: bytes) -> None:
     assert not Ticket.objects.exists()
 
 
-def test_it_ends_in_silence_when_nobody_is_there_any_more(hello: bytes, ends: tuple[socket.socket, socket.socket]) -> None:
+def test_it_ends_in_silence_when_nobody_is_there_any_more(
+    hello: bytes, ends: tuple[socket.socket, socket.socket], caplog: pytest.LogCaptureFixture
+) -> None:
     ends[0].sendall(hello)
     ends[0].close()
     session.serve(Connection(ends[1]))
+    assert caplog.records == []
 
 
 def test_it_ends_in_silence_when_what_it_was_for_has_closed_the_connection(
@@ -155,10 +158,16 @@ def test_it_ends_in_silence_when_what_it_was_for_has_closed_the_connection(
 
 
 def test_whoever_says_nothing_is_let_go(
-    handlers: dict[str, Any], ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+    handlers: dict[str, Any],
+    ends: tuple[socket.socket, socket.socket],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    begun: list[object] = []
+    handlers["look"] = lambda order, connection: begun.append(order)
     monkeypatch.setattr(session, "GREETING_TIMEOUT_S", 0.01)
     session.serve(Connection(ends[1]))
+    assert (begun, caplog.records) == ([], [])
 
 
 def test_an_end_that_was_not_announced_is_noticed(ends: tuple[socket.socket, socket.socket]) -> None:

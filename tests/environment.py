@@ -68,7 +68,8 @@ def make_base(slot: int) -> Path:
     """Make the directory that everything of one stack lies below."""
     base = Path(tempfile.mkdtemp(prefix=f"spocweb-test-{slot}-", dir=BASE))
     base.chmod(0o711)
-    for name in ("data", "log", "run", "imports"):
+    # As prepare leaves it: files that are sent have their place.
+    for name in ("data", "data/uploads", "log", "run", "imports"):
         (base / name).mkdir(mode=0o711)
     return base
 

@@ -98,9 +98,11 @@
     return !(isLeaving || isCopying || isPasting);
   }
 
+  // What comes next where no terminal is open: by then it may be to start the container first.
+  const door = () => document.getElementById("terminal-next") ?? form.querySelector("input");
+
   function leave() {
-    const next = [find("close"), form.querySelector("button")].find((button) => !button.closest("[hidden]"));
-    next.focus();
+    [find("close"), door()].find((element) => !element.closest("[hidden]"))?.focus();
     say(words.left);
   }
 
@@ -137,7 +139,7 @@
     // What was printed stays readable.
     if (term) term.options.disableStdin = true;
     say(text);
-    if (root.contains(document.activeElement) || document.activeElement === document.body) form.querySelector("button").focus();
+    if (root.contains(document.activeElement) || document.activeElement === document.body) door().focus();
   }
 
   const closed = (reason) => over(window.spocweb.fill(words.ended, reason));

@@ -149,7 +149,7 @@ def test_it_says_why_it_closed_when_the_container_stops(page: Page, stack: Stack
     expect(window.status).to_have_text("Closed: the container stopped")
     # What was printed can still be read.
     window.expect("last-42")
-    expect(page.get_by_role("button", name="Open terminal")).to_be_focused()
+    expect(page.get_by_role("link", name="Start to look around…")).to_be_focused()
 
 
 def test_it_closes_when_nobody_types(page: Page, web: None) -> None:

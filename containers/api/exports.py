@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from containers.domain.entries import export
+from containers.domain.questions import Question
 from containers.domain.repository import OWN, Index
 from containers.models import Command, Container, Image, Job, Layer, Line, Repository, Revision, Step
 from containers.services import disclosure, exported, specs, ways_back
@@ -165,3 +166,13 @@ def offers(images: Iterable[Offered]) -> list[dict[str, Any]]:
 def _offer(item: Offered) -> dict[str, Any]:
     data = export(item.entry)
     return {**data, "defaults": disclosure.defaults(data["defaults"])}
+
+
+def question(one: Question) -> dict[str, Any]:
+    keys = ("name", "label", "help", "default", "required")
+    return {
+        **{key: getattr(one, key) for key in keys},
+        "type": str(one.type),
+        "secret": one.is_secret,
+        "choices": [choice.value for choice in one.choices],
+    }

@@ -15,6 +15,7 @@ from containers.api import (
     accounts,
     apps,
     audit,
+    backups,
     cleanup,
     containers,
     drift,
@@ -24,6 +25,7 @@ from containers.api import (
     graph,
     image_imports,
     images,
+    installations,
     jobs,
     layers,
     metrics,
@@ -93,6 +95,8 @@ api = Api(
 errors.install(api)
 for part in (
     apps,
+    installations,
+    backups,
     audit,
     containers,
     drift,

@@ -13,6 +13,7 @@ from containers.choices import ContainerState, JobState, LayerSource, Operation,
 from containers.domain.definition import Definition
 from containers.domain.image import Defaults
 from containers.domain.limits import Limits, Timeouts
+from containers.domain.questions import Answer
 from containers.domain.spec import ContainerSpec
 from containers.domain.values import Value
 from containers.services.app_sources import AppOffer
@@ -208,6 +209,17 @@ class OfferedOut(Schema):
     defaults: Annotated[dict[str, Any], Documented(Defaults)]
     created: datetime.datetime
     here: Annotated[Offer, Field(description="Whether this host has it, or another version of it")]
+
+
+class QuestionOut(Schema):
+    name: str
+    type: str
+    label: str
+    help: str
+    default: Answer | None
+    required: bool
+    secret: bool
+    choices: list[str]
 
 
 class OfferedAppOut(Schema):

@@ -1,4 +1,4 @@
-"""/apps/ and /installations/."""
+"""/apps/, /installations/ and /backups/."""
 
 from __future__ import annotations
 

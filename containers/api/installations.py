@@ -22,7 +22,7 @@ from containers.catalog import apps
 from containers.domain.origin import NewPublisher
 from containers.domain.questions import Answer
 from containers.domain.values import Value
-from containers.models import Backup, BackupSchedule, Installation
+from containers.models import Backup, BackupSchedule, Installation, Job
 from containers.services import access, app_publishers, app_requests, backup_schedules, installations
 from containers.services.documents import load_json
 
@@ -54,7 +54,8 @@ class BackupIn(schemas.StrictBody):
 class RestoreIn(Value):
     """A backup among the host's own, by its file's name, or at a path on the server; and answers in place of its own.
 
-    `adopt` gives volumes that are there, {what the app calls it: name}, in place of the backup's.
+    `adopt` gives volumes that are there, {what the app calls it: name}, in place of the backup's. `source` is the repository
+    of the app of that name here, "own" for this host, where the backup says that its app was from another.
     """
 
     name: str
@@ -62,6 +63,7 @@ class RestoreIn(Value):
     path: str | None = None
     answers: dict[str, Answer] = {}
     adopt: dict[str, str] = {}
+    source: str = ""
 
 
 class RestoreMore(Value):
@@ -163,7 +165,8 @@ class VolumesQuery(Schema):
 
 
 NewBody = Annotated[Any, Documented(InstallationIn)]
-_RESTORE: Final = bodies(RestoreIn, ["name"], list(RestoreMore.model_fields))
+_TEXTS: Final = ("name", "source")
+_RESTORE: Final = bodies(RestoreIn, ["name"], ["source", *RestoreMore.model_fields])
 
 
 def _installations(rows: Sequence[Installation]) -> list[dict[str, Any]]:
@@ -242,16 +245,23 @@ def install_app(request: ApiRequest, payload: Body[NewBody]) -> HttpResponse:
 def restore_installation(request: ApiRequest) -> HttpResponse:
     """Install what a backup holds: one of the host's own, at a path on the server, or an uploaded `archive`.
 
-    `answers` and `adopt` take the place of what the backup has; beside an upload they are texts in JSON.
+    `answers` and `adopt` take the place of what the backup has; beside an upload they are texts in JSON. Where the app here is
+    not from where the backup says that its own was, the job fails unless `source` names where it is from.
     """
     if is_form(request):
-        texts, archive = read_form(request, ["name"], list(RestoreMore.model_fields))
-        given = {key: load_json(text) for key, text in texts.items() if key != "name"}
-        more = RestoreMore.validate_as(given, field="")
-        return accepted(app_requests.request_restore_of(actor_of(request), texts["name"], archive, more.answers, more.adopt))
+        return accepted(_restore_sent(request))
     body = RestoreIn.validate_as(load_json(request.body), field="")
-    source = {key: value for key, value in (("backup", body.backup), ("path", body.path)) if value is not None}
-    return accepted(app_requests.request_restore(actor_of(request), body.name, body.answers, body.adopt, **source))
+    place = {key: value for key, value in (("backup", body.backup), ("path", body.path)) if value is not None}
+    job = app_requests.request_restore(actor_of(request), body.name, body.answers, body.adopt, source=body.source, **place)
+    return accepted(job)
+
+
+def _restore_sent(request: ApiRequest) -> Job:
+    texts, archive = read_form(request, ["name"], ["source", *RestoreMore.model_fields])
+    given = {key: load_json(text) for key, text in texts.items() if key not in _TEXTS}
+    more = RestoreMore.validate_as(given, field="")
+    name, source = texts["name"], texts.get("source", "")
+    return app_requests.request_restore_of(actor_of(request), name, archive, more.answers, more.adopt, source=source)
 
 
 @router.get("/installations/{name}/", auth=SEE, response={200: InstallationOut, **ERRORS})

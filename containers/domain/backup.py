@@ -6,20 +6,22 @@ import json
 import re
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from containers.domain.image import image_version
 from containers.domain.json_text import load_json
 from containers.domain.manifest import app_name, instance_name
+from containers.domain.origin import Source
 from containers.domain.questions import Answer
 from containers.domain.text import shown
 from containers.domain.values import Value
 
 MAX_ANSWERS: Final = 200
 MAX_INDEX: Final = 64 << 10
-# 1 had no index: no sums of what is in it. 2 has one.
-FORMAT: Final = 2
-FORMATS: Final = (1, 2)
+# 1 had no index: no sums of what is in it. 2 has one. 3 says where the app is from.
+FORMAT: Final = 3
+FORMATS: Final = (1, 2, 3)
+_WITH_SOURCE: Final = 3
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -30,7 +32,7 @@ def check_format(value: object) -> object:
     """Check the number of a backup's format. Raises ValueError."""
     if value not in FORMATS or isinstance(value, bool):
         raise ValueError(
-            f"is the format {shown(str(value))}; this panel reads the formats 1 and 2: a newer one has made the file"
+            f"is the format {shown(str(value))}; this panel reads the formats 1 to {FORMAT}: a newer one has made the file"
         )
     return value
 
@@ -52,6 +54,14 @@ class BackupHeader(Value):
     answers: Answers = {}
     # As they are: whoever has the file has the volumes that they are in, too.
     secrets: Annotated[dict[str, str], Field(max_length=MAX_ANSWERS)] = {}
+    # Where the installed app was from; None where that was not known.
+    source: Source | None = None
+
+    @model_validator(mode="after")
+    def _no_source_before_there_was_one(self) -> Self:
+        if self.source is not None and self.backup < _WITH_SOURCE:
+            raise ValueError(f"the format {self.backup} has no source")
+        return self
 
     def export(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -56,6 +56,9 @@ class Origin(Record):
     created: Moment
     fetched: Moment
 
+    def __str__(self) -> str:
+        return f"the repository {self.repository} at {self.location}"
+
     @property
     def fetched_at(self) -> datetime:
         """Return when it was fetched."""
@@ -89,6 +92,14 @@ class Source(Record):
     def publisher(self) -> Publisher:
         """Who an update is expected from."""
         return Publisher(self.origin.repository, self.origin.public_key) if self.origin else Publisher()
+
+    def is_of(self, publisher: Publisher, *, signer: str) -> bool:
+        """Return whether this, said in a backup that the key `signer` has signed, is `publisher`, in the words of this host.
+
+        What a repository is called is for each host to say: keys are compared. Own apps of the host that made the backup are
+        this host's own, which root alone can have put there, or those of the repository that it signs with the same key.
+        """
+        return publisher.key == self.origin.public_key if self.origin else publisher.key in {"", signer}
 
 
 @dataclass(frozen=True)

@@ -194,16 +194,24 @@ def queue_backup(actor: Actor, row: Installation, *, freeze: bool, scheduled: bo
 
 
 def request_restore(
-    actor: Actor, name: str, given: Mapping[str, Any] | None = None, adopt: Mapping[str, str] | None = None, **source: str
+    actor: Actor,
+    name: str,
+    given: Mapping[str, Any] | None = None,
+    adopt: Mapping[str, str] | None = None,
+    *,
+    source: str = "",
+    **place: str,
 ) -> Job:
     """Queue the installation of what a backup holds under `name`; `given` are answers in place of the backup's.
 
     `adopt` gives volumes that are there, {what the app calls it: name}: they are taken as they are, in place of the backup's.
-    `source` is one of backup (a file among the host's own), path, upload. Raises InvalidRequest.
+    `source` is the repository that the app may be from where the backup says another one; "own" is this host.
+    `place` is one of backup (a file among the host's own), path, upload. Raises InvalidRequest.
     """
-    _require_source(actor, name, source)
-    parsed = _inputs(Operation.APP_RESTORE, {**source, "answers": dict(given or {}), "adopt": dict(adopt or {})})
-    app = restoring.app_in(backups(), source.get("backup", ""))
+    _require_place(actor, name, place)
+    wanted = {"answers": dict(given or {}), "adopt": dict(adopt or {}), "source": source}
+    parsed = _inputs(Operation.APP_RESTORE, {**place, **wanted})
+    app = restoring.app_in(backups(), place.get("backup", ""))
     parsed |= restoring.kept_answers(parsed.pop("answers", {}), app)
     try:
         instance_name(name)
@@ -222,11 +230,13 @@ def request_restore_of(
     file: File[Any],
     given: Mapping[str, Any] | None = None,
     adopt: Mapping[str, str] | None = None,
+    *,
+    source: str = "",
 ) -> Job:
     """Keep a backup that somebody sent and queue its restoration; where that is refused, nothing of it stays."""
     access.require_somewhere(actor, "install")
     with uploads.kept(file) as stored:
-        return request_restore(actor, name, given, adopt, upload=stored)
+        return request_restore(actor, name, given, adopt, source=source, upload=stored)
 
 
 def request_backup_removal(actor: Actor, backup: Backup) -> Job:
@@ -239,15 +249,15 @@ def request_backup_removal(actor: Actor, backup: Backup) -> Job:
     return queue(actor, Operation.BACKUP_REMOVE, [backup.file_name], {}, host=backup.host)
 
 
-def _require_source(actor: Actor, name: str, source: Mapping[str, str]) -> None:
+def _require_place(actor: Actor, name: str, place: Mapping[str, str]) -> None:
     """Raise Refused where the backup is somebody else's. What one sends is judged when it is read: then its app is known."""
-    if file_name := source.get("backup"):
+    if file_name := place.get("backup"):
         backup = backups().filter(file_name=file_name).first()
         if backup is None:
             raise InvalidRequest.of("backup", "there is no such backup")
         access.require_install(actor, backup.app, backup.installation)
         access.require_install(actor, backup.app, name)
-    elif "path" in source:
+    elif "path" in place:
         # What lies on the server may be anybody's.
         access.require(actor, "install")
     else:

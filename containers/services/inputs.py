@@ -301,6 +301,7 @@ class AppRestoreInputs(Inputs):
 
     `adopt` are volumes that are taken as they are, in place of those in the backup.
     `sealed` (services.vault) are those that are secret, or may be. A rotation of keys leaves jobs as they are.
+    `source` is the repository that the app may be from where the backup says another one; "own" is this host.
     """
 
     backup: Annotated[str, AfterValidator(backup_file)] | None = None
@@ -309,6 +310,7 @@ class AppRestoreInputs(Inputs):
     answers: GivenAnswers = {}
     sealed: Annotated[str, Field(max_length=MAX_SEALED)] = ""
     adopt: AdoptedVolumes = {}
+    source: Annotated[str, AfterValidator(_source)] = ""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -125,6 +125,13 @@ def test_a_restore_takes_volumes_that_are_there(api: Api) -> None:
     assert Job.objects.get().inputs == {"backup": "blog-1.tar", "adopt": {"data": "kept"}}
 
 
+def test_a_restore_says_where_the_app_may_be_from(api: Api) -> None:
+    backup()
+    assert api.post("/installations/restore/", {"name": "blog", "backup": "blog-1.tar", "source": "../x"}).status_code == 422
+    assert api.post("/installations/restore/", {"name": "blog", "backup": "blog-1.tar", "source": "own"}).status_code == 202
+    assert Job.objects.get().inputs == {"backup": "blog-1.tar", "source": "own"}
+
+
 def test_a_backup_that_is_sent_comes_with_answers_and_volumes(api: Api, settings: Any, tmp_path: Path) -> None:
     settings.FILE_UPLOAD_TEMP_DIR = settings.MEDIA_ROOT = str(tmp_path)
     rows.volume("kept")
@@ -136,9 +143,9 @@ def test_a_backup_that_is_sent_comes_with_answers_and_volumes(api: Api, settings
     assert send(answers="{") == 400
     assert send(answers='["x"]') == 422
     assert send(adopt='{"data": 3}') == 422
-    assert send(answers='{"port": 18099}', adopt='{"data": "kept"}') == 202
+    assert send(answers='{"port": 18099}', adopt='{"data": "kept"}', source="team") == 202
     found = Job.objects.get().inputs
-    assert (found["adopt"], set(found)) == ({"data": "kept"}, {"adopt", "sealed", "upload"})
+    assert (found["adopt"], found["source"], set(found)) == ({"data": "kept"}, "team", {"adopt", "sealed", "source", "upload"})
 
 
 def upload(api: Api, **data: Any) -> HttpResponse:

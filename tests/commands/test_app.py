@@ -116,9 +116,10 @@ def test_a_backup_comes_back_under_its_own_name(tmp_path: Path) -> None:
         app("--no-wait", "restore", str(tmp_path / "journal.tar"), "--adopt", "data=kept")
     assert not list(Path(settings.MEDIA_ROOT).iterdir())
     rows.volume("kept")
-    app("--no-wait", "restore", str(tmp_path / "journal.tar"), "--adopt", "data=kept")
+    app("--no-wait", "restore", str(tmp_path / "journal.tar"), "--adopt", "data=kept", "--source", "own")
     job = Job.objects.get()
-    assert (job.operation, job.targets, job.inputs["adopt"]) == ("app-restore", ["journal"], {"data": "kept"})
+    given = {key: job.inputs[key] for key in ("adopt", "source")}
+    assert (job.operation, job.targets, given) == ("app-restore", ["journal"], {"adopt": {"data": "kept"}, "source": "own"})
     (Path(settings.MEDIA_ROOT) / job.inputs["upload"]).unlink()
 
 

@@ -106,7 +106,8 @@ def test_a_backup_that_is_shorter_or_longer_is_refused(signed: Path, change: Cal
     ("header", "message"),
     [
         ({"backup": 2}, "does not end with"),
-        ({"backup": 3}, "is the format 3; this panel reads the formats 1 and 2: a newer one"),
+        ({"backup": 3}, "does not end with"),
+        ({"backup": 4}, "is the format 4; this panel reads the formats 1 to 3: a newer one"),
         ({"backup": True}, "is the format True"),
         ({}, "is the format None"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +20,6 @@ from containers.domain.layout import Layout
 from containers.domain.states import Operation
 from containers.errors import InvalidRequest
 from containers.host import app_backups, backup_index
-from containers.host.command import Runner
 from containers.host.locks import Locks
 from containers.jobs import reaper
 from containers.jobs.cancel import CancelWatch
@@ -32,6 +30,7 @@ from containers.services import app_requests, backup_schedules
 from containers.services.actor import Actor
 from tests.jobs.shop import PORT, SMALL, SYSTEM, Shop, ok
 from tests.support import rows
+from tests.support.backups import sign_anew, taken_apart
 
 if TYPE_CHECKING:
     from tests.jobs.conftest import Panel
@@ -180,6 +179,7 @@ def test_a_backup_of_the_format_without_sums_is_restored_and_that_is_said(shop: 
     path = backed_up(shop)
     members = taken_apart(path)
     header = json.loads(members[app_backups.HEADER]) | {"backup": 1}
+    del header["source"]
     with path.open("wb") as stream:
         app_backups.write_header(stream, header)
         stream.write(backup_index.entry("volumes/data.tar", members["volumes/data.tar"]) + bytes(1024))
@@ -219,19 +219,6 @@ def checked(job: Job) -> str:
 
 def remove_copy(shop: Shop) -> None:
     ok(shop.panel.run(app_requests.request_uninstall(SYSTEM, shop.row("copy"), ["copy-data"])))
-
-
-def taken_apart(path: Path) -> dict[str, bytes]:
-    with tarfile.open(path) as archive:
-        return {name: archive.extractfile(name).read() for name in archive.getnames()}  # type: ignore[union-attr]
-
-
-def sign_anew(path: Path, key: Ed25519PrivateKey) -> None:
-    members = taken_apart(path)
-    with path.open("w+b", buffering=0) as stream:
-        for name in (app_backups.HEADER, "volumes/data.tar"):
-            stream.write(backup_index.entry(name, members[name]))
-        app_backups.finish(stream, Runner(), key)
 
 
 def test_one_backup_is_removed_on_record(panel: Panel, layout: Layout, host: Host, spare: Backup, anna: User) -> None:

@@ -13,13 +13,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from containers.catalog import apps
+from containers.catalog.apps import App
 from containers.choices import InstallationState
 from containers.domain.backup import FORMAT, BackupHeader
 from containers.domain.manifest import Phase
 from containers.domain.plan import Action, PlanStep
 from containers.domain.questions import QuestionType
 from containers.domain.states import Operation
-from containers.errors import InvalidRequest
+from containers.errors import InvalidRequest, NotFound
 from containers.host import app_backups, imports, keys, volumes
 from containers.host.app_backups import Contents
 from containers.host.command import Runner
@@ -32,8 +33,8 @@ from containers.jobs.handlers.apps import AppHandler
 from containers.jobs.handlers.base import Handler
 from containers.jobs.messages import StepRecorder
 from containers.jobs.parts import Doing
-from containers.models import Backup, Installation, Repository
-from containers.services import access, app_requests, app_rows, audit, backup_schedules, exported, inputs, installations
+from containers.models import Backup, Installation
+from containers.services import access, app_publishers, app_requests, app_rows, audit, backup_schedules, inputs, installations
 from containers.services.actor import of_job
 
 IDMAP = IdMap(settings.IDMAP_BASE, settings.IDMAP_SIZE)
@@ -67,6 +68,7 @@ class AppBackupHandler(AppHandler):
             created_at=timezone.now().isoformat(timespec="seconds"),
             answers=row.answers,
             secrets=installations.opened({}, row.secrets),
+            source=app_publishers.source_of(row),
         )
         self.work.parts.actions([Doing("", Action.BACK_UP, f"file {file_name}", partial(self._pack, header, there, file_name))])
 
@@ -130,8 +132,9 @@ class AppRestoreHandler(AppHandler):
             contents = app_backups.read(source.file)
             header = BackupHeader.validate_as(dict(contents.header), field="backup")
             self._authorise(header)
-            self._verify(source, contents)
-            self._restore(source, contents, header)
+            app = self._app(header, contents.key)
+            self._verify(source, contents, header)
+            self._restore(source, contents, header, app)
 
     def _authorise(self, header: BackupHeader) -> None:
         """Raise Refused unless who asked may have this app under the name, and what lies on the host is theirs to take."""
@@ -141,26 +144,27 @@ class AppRestoreHandler(AppHandler):
         elif "path" in self.inputs:
             access.require(self.actor, "install")
 
-    def _verify(self, source: Source, contents: Contents) -> None:
+    def _app(self, header: BackupHeader, key: str) -> App:
+        """Return the catalogue's app of that name. Raises NotFound, and InvalidRequest for one from elsewhere."""
+        try:
+            app = apps.find(header.app)
+        except NotFound as error:
+            origin = header.source.origin if header.source else None
+            said = f"The backup says that it is from {origin}, with the key {origin.public_key}." if origin else ""
+            raise NotFound(error.brief, resolution=said) from error
+        app_publishers.require_same(header, key, app, self.inputs.get("source", ""))
+        return app
+
+    def _verify(self, source: Source, contents: Contents, header: BackupHeader) -> None:
         """Look whether all is as it was written, before anything is made of it. Raises Untrusted."""
         check = partial(self._check, source, contents)
-        self.work.parts.actions([Doing("", Action.CHECK, f"the backup: {self._made_by(contents)}", check)])
+        reason = f"the backup: {_made_by(contents)}{_is_from(header, contents)}"
+        self.work.parts.actions([Doing("", Action.CHECK, reason, check)])
 
     def _check(self, source: Source, contents: Contents, runner: Runner, recorder: StepRecorder) -> None:
         app_backups.verify(runner, source.file, contents)
 
-    def _made_by(self, contents: Contents) -> str:
-        """Say who has signed a backup. Any host's are restored: what is in one is judged as what somebody has typed."""
-        if not contents.has_sums:
-            return "it is of format 1, which has no checksums; whether it was changed cannot be told"
-        if contents.key == exported.public_key():
-            return "signed by this host"
-        if publisher := Repository.objects.filter(host=self.job.host, public_key=contents.key).first():
-            return f"signed by the publisher of {publisher}"
-        return f"signed with the key {contents.key}, which this host does not know"
-
-    def _restore(self, source: Source, contents: Contents, header: BackupHeader) -> None:
-        app = apps.find(header.app)
+    def _restore(self, source: Source, contents: Contents, header: BackupHeader, app: App) -> None:
         is_same = app.manifest.version == header.version
         if unknown := sorted(set(contents.volumes) - set(app.manifest.volumes)):
             raise InvalidRequest(f"{app.manifest.title} {app.manifest.version} has no volume {', '.join(unknown)}")
@@ -215,6 +219,24 @@ class AppRestoreHandler(AppHandler):
         if upload := self.inputs.get("upload"):
             return imports.open_upload(self.layout, upload)
         return imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)
+
+
+def _made_by(contents: Contents) -> str:
+    """Say who has signed a backup. Any host's are restored: what is in one is judged as what somebody has typed."""
+    if not contents.has_sums:
+        return "it is of format 1, which has no checksums; whether it was changed cannot be told"
+    signer = app_publishers.signer(contents.key)
+    if signer is None:
+        return f"signed with the key {contents.key}, which this host does not know"
+    return f"signed by the publisher of {signer.repository}" if signer.key else "signed by this host"
+
+
+def _is_from(header: BackupHeader, contents: Contents) -> str:
+    """Say where the app was from; what a key says that nobody knows is no more than said."""
+    if header.source is None or header.source.origin is None:
+        return ""
+    said = "its app is" if app_publishers.signer(contents.key) else "it says that its app is"
+    return f"; {said} from {header.source.origin}"
 
 
 class BackupRemoveHandler(Handler):

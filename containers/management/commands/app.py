@@ -160,13 +160,20 @@ class Command(FollowingCommand):
         self.stdout.write(f"{file}: {backup.size_bytes} bytes")
 
     def _restore(
-        self, file: Path, instance: str | None, answers: Path | None, answer: list[str], adopt: list[str], **options: Any
+        self,
+        file: Path,
+        instance: str | None,
+        answers: Path | None,
+        answer: list[str],
+        adopt: list[str],
+        source: str,
+        **options: Any,
     ) -> Job:
         try:
             with file.open("rb") as stream:
                 name = instance or _name_in(stream.fileno())
                 given, adopted = _answers(answers, answer), _pairs(adopt)
-                return app_requests.request_restore_of(root_actor(), name, File(stream), given, adopted)
+                return app_requests.request_restore_of(root_actor(), name, File(stream), given, adopted, source=source)
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
 
@@ -205,8 +212,7 @@ def _add_installations(commands: _SubParsersAction[ArgumentParser]) -> None:
     update.add_argument("instance", metavar="INSTANCE")
     _add_answers(update)
     update.add_argument("--dry-run", action="store_true", help="only say what it would change")
-    other = "take it from there, though what is installed is from elsewhere; own is this host"
-    update.add_argument("--source", metavar="REPOSITORY", default="", help=other)
+    _add_source(update, "take it from there, though what is installed is from elsewhere; own is this host")
     commands.add_parser("forget", help="give up the way back, and remove what it takes on the disk").add_argument(
         "instance", metavar="INSTANCE"
     )
@@ -236,6 +242,7 @@ def _add_backups(commands: _SubParsersAction[ArgumentParser]) -> None:
     restore.add_argument("--as", dest="instance", metavar="INSTANCE", help="what it is called; without, what it was called")
     _add_answers(restore)
     _add_adopt(restore, "take a volume that is there as it is, in place of the backup's")
+    _add_source(restore, "take the app from there, though the backup's was from elsewhere; own is this host")
 
 
 def _add_answers(parser: ArgumentParser) -> None:
@@ -247,6 +254,10 @@ def _add_answers(parser: ArgumentParser) -> None:
 
 def _add_adopt(parser: ArgumentParser, text: str) -> None:
     parser.add_argument("--adopt", metavar="KEY=VOLUME", action="append", default=[], help=text)
+
+
+def _add_source(parser: ArgumentParser, text: str) -> None:
+    parser.add_argument("--source", metavar="REPOSITORY", default="", help=text)
 
 
 def _answers(file: Path | None, single: list[str]) -> dict[str, Any]:

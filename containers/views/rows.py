@@ -30,7 +30,10 @@ _KEYS: Final = (
     "reason",
     "address",
     "memory",
-    "memoryof",
+    "memorylimit",
+    "memorymost",
+    "memoryclose",
+    "memorynow",
     "cpu",
     "limits",
     "starts",
@@ -64,6 +67,7 @@ class Look:
 
 def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: bool) -> str:
     job, job_state = _job(row)
+    limit = _memory_limit(row)
     html = skeleton(
         "containers/_row.html",
         _KEYS,
@@ -74,6 +78,7 @@ def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: b
         is_pending=row.is_pending,
         is_protected=row.protected,
         has_drift=row.has_drift,
+        has_meter=bool(limit and row.used.memory_bytes is not None),
     )
     return html.format(
         name=row.name,
@@ -83,7 +88,10 @@ def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: b
         reason=reason_of(row, row.badge, row.activity),
         address=row.address,
         memory=charts.size(row.used.memory_bytes),
-        memoryof=_memory_of(row, language),
+        memorylimit=_limit_text(limit, is_close=_is_close(row.used.memory_bytes, limit)) if limit else "",
+        memorymost=round(limit or 0),
+        memoryclose=round(_CLOSE * (limit or 0)),
+        memorynow=round(row.used.memory_bytes or 0),
         cpu=charts.percent(row.used.cpu),
         limits=_limits(language, row.memory_bytes, row.cpus, row.pids),
         starts=_starts(language, row.autostart, row.tier),
@@ -122,16 +130,18 @@ def _job_age(row: Row) -> SafeString | str:
     return spans.age(row.job_at) if row.job_at else ""
 
 
-def _memory_of(row: Row, language: str) -> str:
-    """Return what it may use: the limit that is in effect, or while it does not run the one that is defined."""
-    limit = row.memory_bytes if row.used.memory_bytes is None else row.used.memory_limit_bytes
-    is_close = bool(limit and row.used.memory_bytes and row.used.memory_bytes >= _CLOSE * limit)
-    return _of(language, limit, is_close) if limit else ""
+def _memory_limit(row: Row) -> float | None:
+    """Return what it may use, in bytes: the limit that is in effect, or while it does not run the one that is defined."""
+    return row.memory_bytes if row.used.memory_bytes is None else row.used.memory_limit_bytes
+
+
+def _is_close(used: float | None, limit: float | None) -> bool:
+    return bool(limit and used and used >= _CLOSE * limit)
 
 
 @lru_cache(maxsize=1024)
-def _of(language: str, limit: float, is_close: bool) -> str:
-    text = escape(_("of %(limit)s") % {"limit": charts.size(limit)})
+def _limit_text(limit: float, *, is_close: bool) -> str:
+    text = escape(charts.size(limit))
     return f"{marks.light_glyph('notready', ink='warn')} {text}" if is_close else text
 
 

@@ -16,6 +16,7 @@ from containers.choices import TerminalEnding
 from containers.models import Container
 from containers.services import terminals
 from containers.services.entry import TERMINAL
+from containers.views import spans
 from containers.views.access import Request, actor_of, get_container, opens_to
 from containers.views.page import ContainerPage
 
@@ -27,9 +28,11 @@ PAGE_SIZE = 20
 def terminal(request: Request, name: str) -> HttpResponse:
     container = get_container(request, name, "terminal")
     page = ContainerPage.load(request, container, "terminal")
-    about = {"is_recorded": settings.TERMINAL_RECORDING, "idle_s": settings.TERMINAL_IDLE_S, "grace_s": settings.TERMINAL_GRACE_S}
+    ends = {"idle": spans.short(settings.TERMINAL_IDLE_S), "grace": spans.short(settings.TERMINAL_GRACE_S)}
     template = "containers/_terminal_live.html" if request.htmx else "containers/terminal.html"
-    return render(request, template, page.context | _lists(request, container) | about)
+    return render(
+        request, template, page.context | _lists(request, container) | ends | {"is_recorded": settings.TERMINAL_RECORDING}
+    )
 
 
 @require_POST

@@ -168,6 +168,12 @@
     if (button && !button.title) button.title = button.getAttribute("aria-label");
   });
 
+  // So does what is cut off where it is narrow.
+  document.addEventListener("pointerover", (event) => {
+    const text = event.target.closest?.(".sw-clip, .sw-fixed .sw-name");
+    if (text && text.scrollWidth > text.clientWidth) text.title = text.textContent;
+  });
+
   // --- copy and wrap ---
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-copy], [data-copy-text]");
@@ -210,6 +216,9 @@
       document.getElementById("find").focus();
     }
   });
+
+  // On a phone the tab that is open may lie beyond the edge.
+  for (const tab of document.querySelectorAll(".sw-tabs [aria-current]")) tab.scrollIntoView({ block: "nearest", inline: "center" });
 
   // Of output, the end is what people look for.
   for (const pre of document.querySelectorAll("pre[data-end]")) pre.scrollTop = pre.scrollHeight;

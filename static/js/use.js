@@ -32,6 +32,11 @@
     if (element.textContent !== text) element.textContent = text;
   }
 
+  // What is set is drawn anew, also if it was the same.
+  function fill(meter, value) {
+    if (meter.value !== Math.min(value, meter.max)) meter.value = value;
+  }
+
   document.addEventListener("spocweb:sample", ({ detail }) => {
     if (document.hidden) return;
     for (const element of document.querySelectorAll("[data-host-use]")) show(element, host[element.dataset.hostUse](detail.host));
@@ -41,7 +46,7 @@
     };
     for (const element of document.querySelectorAll("[data-use]")) show(element, container[element.dataset.use](used(element)));
     for (const meter of document.querySelectorAll("[data-meter]"))
-      if (meters.includes(meter.dataset.meter)) meter.value = used(meter)?.[meter.dataset.meter] ?? 0;
+      if (meters.includes(meter.dataset.meter)) fill(meter, used(meter)?.[meter.dataset.meter] ?? 0);
   });
 
   window.spocweb = Object.assign(window.spocweb ?? {}, { write });

@@ -19,7 +19,7 @@ def test_somebody_new_gets_a_right_and_a_token_and_goes_again(page: Page, sessio
     page.goto("/accounts/")
     page.get_by_label("Name").fill("anna")
     page.get_by_label("Role").select_option("Viewer")
-    page.get_by_role("button", name="Make").click()
+    page.get_by_role("button", name="Create account").click()
     password = page.locator(".sw-note.sw-ok code").inner_text()
     page.get_by_role("link", name="anna", exact=True).click()
     page.get_by_label("Right", exact=True).select_option("operate")
@@ -32,7 +32,7 @@ def test_somebody_new_gets_a_right_and_a_token_and_goes_again(page: Page, sessio
     theirs.sign_in(their_page, "anna", password)
     their_page.goto("/tokens/")
     their_page.get_by_label("What it is for").fill("nightly")
-    their_page.get_by_role("button", name="Make").click()
+    their_page.get_by_role("button", name="Create token").click()
     text = their_page.locator("#token").inner_text()
     assert stack.call("GET", "/containers/", token=text).status == 200
     asked: list[str] = []

@@ -87,13 +87,19 @@ def test_charts_take_the_colours_of_the_theme(running: Page) -> None:
 
 
 def test_the_list_counts_on_with_every_sample(page: Page, stack: Stack) -> None:
-    stack.add("web")
+    stack.add("web", limits={"memory_bytes": 64 << 20})
     page.goto("/containers/")
     used = page.locator("#row-web [data-use=memory]")
     expect(used).to_have_text("–")
     stack.do("POST", "/containers/web/start/")
     expect(used).to_have_text(AMOUNT)
     expect(page.locator("#row-web [data-use=cpu]")).to_have_text(re.compile(r"\d %"))
+    meter = page.locator("#row-web").get_by_role("meter", name="Share of its limit")
+    assert 0 < meter.evaluate("meter => meter.value") < meter.evaluate("meter => meter.max") == 64 << 20
+    host = "{cpu: 0, processors: 1, memory_bytes: 0, disk_bytes: 0, disk_total_bytes: 1}"
+    sample = f"{{host: {host}, containers: {{web: {{memory_bytes: 32 << 20}}}}}}"
+    page.evaluate(f"document.dispatchEvent(new CustomEvent('spocweb:sample', {{detail: {sample}}}))")
+    assert meter.evaluate("meter => meter.value") == 32 << 20
 
 
 def test_the_dashboard_follows(page: Page, stack: Stack) -> None:

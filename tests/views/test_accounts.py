@@ -154,7 +154,7 @@ def test_switched_off_and_on(client: Client, viewer: User) -> None:
     client.post(page(viewer, "switch/"), {"active": "false"})
     assert theirs.get("/").status_code == 302
     assert tokens.user_of(text) is None
-    assert "switched off" in parse(client.get(page(viewer))).one("main").text
+    assert "Switched off" in parse(client.get(page(viewer))).one("main").text
     client.post(page(viewer, "switch/"), {"active": "true"})
     assert tokens.user_of(text) == viewer
 

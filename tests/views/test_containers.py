@@ -60,7 +60,7 @@ def test_a_row_says_all_that_is_known(client: Client) -> None:
     change("web", state=RUNNING, state_since=since, pid=7)
     tree = row(get(client), "web")
     assert tree.one("a", "sw-name")["href"] == "/containers/web/"
-    for text in ("A shop", "Running", "Up 2 d 4 h", str(Container.objects.get().address), "– of 512 MiB", "Boot, tier 1"):
+    for text in ("A shop", "Running", "Up 2 d 4 h", str(Container.objects.get().address), "– 512 MiB", "Boot, tier 1"):
         assert text in tree.text
     assert [link["href"] for link in tree.all("a", data_dialog=True)] == ["/containers/web/restart/", "/containers/web/stop/"]
 
@@ -80,11 +80,22 @@ def test_a_row_says_what_is_in_use_now(client: Client) -> None:
         app=Usage(cpu=1.5, memory_bytes=250 * 2**20, memory_limit_bytes=256 * 2**20),
     )
     tree = get(client)
-    assert "211 MiB of 512 MiB 62 %" in row(tree, "web").text
+    assert "211 MiB 512 MiB 62 %" in row(tree, "web").text
     assert row(tree, "web").all("i", "sw-warn") == []
-    assert "250 MiB of 256 MiB 150 %" in row(tree, "app").text
+    assert "250 MiB 256 MiB 150 %" in row(tree, "app").text
     assert len(row(tree, "app").all("i", "sw-warn")) == 1
     assert [cell.text for cell in row(tree, "db").all(data_use=True)] == ["–", "–"]
+    (meter,) = row(tree, "app").all("meter")
+    shown = {name: meter[name] for name in ("aria-label", "min", "max", "high", "value")}
+    assert shown == {
+        "aria-label": "Share of its limit",
+        "min": "0",
+        "max": str(256 * 2**20),
+        "high": str(round(0.9 * 256 * 2**20)),
+        "value": str(250 * 2**20),
+    }
+    # What does not run uses nothing of its limit.
+    assert row(tree, "db").all("meter") == []
     assert names(get(client, "?sort=cpu")) == ["app", "web", "db"]
     assert names(get(client, "?sort=memory")) == ["app", "web", "db"]
 

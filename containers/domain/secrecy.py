@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
+
+from containers.domain.spellings import spellings
 
 MASK: Final = "********"
 # A shorter value would be found in half of all words; and "postgres" as a password is no secret, but a user's name.
@@ -136,12 +139,18 @@ def _items(values: list[Any], masker: Masker) -> list[Any]:
     return items
 
 
+@lru_cache(maxsize=64)
+def _pattern_of(secrets: frozenset[str]) -> re.Pattern[str] | None:
+    """Return what finds these however programs write them, the longest first."""
+    known = sorted(set().union(*map(spellings, secrets)), key=lambda spelling: (-len(spelling), spelling))
+    return re.compile("|".join(map(re.escape, known))) if known else None
+
+
 class Masker:
     """Hides secrets in the lines of one record, which have to come in their order: a private key has many."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=lambda secret: (-len(secret), secret))
-        self._known = re.compile("|".join(map(re.escape, known))) if known else None
+        self._known = _pattern_of(frozenset(secret for secret in secrets if len(secret) >= SHORTEST))
         self._in_key = False
 
     def restart(self) -> None:

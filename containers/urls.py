@@ -42,6 +42,7 @@ from containers.views import (
     operations,
     recipes,
     repositories,
+    restoring,
     rights,
     search,
     shell,
@@ -303,7 +304,7 @@ app_urls: Final = [
     path("installations/<container:name>/secrets/", upkeep.secrets, name="installation-secrets"),
     path("installations/<container:name>/schedule/", upkeep.schedule, name="installation-schedule"),
     path("installations/<container:name>/uninstall/", upkeep.uninstall, name="installation-uninstall"),
-    path("restore/", upkeep.restore, name="backup-restore"),
+    path("restore/", restoring.restore, name="backup-restore"),
     path("backups/<backup:file>/remove/", upkeep.remove_backup, name="backup-remove"),
 ]
 

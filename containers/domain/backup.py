@@ -68,6 +68,23 @@ class BackupHeader(Value):
         return self.model_dump(mode="json")
 
 
+class BackupFacts(Value):
+    """What is told of a backup before it is restored: of what was answered, ports alone. `key` has signed it; empty in format 1.
+
+    `volumes` are bytes by what the app calls them.
+    """
+
+    app: str
+    version: str
+    installation: str
+    created_at: str
+    volumes: dict[str, int]
+    # {question: port}, as far as this host's catalogue knows the app.
+    ports: dict[str, int]
+    source: Source | None
+    key: str
+
+
 class Sum(Value):
     """Length and SHA-256 of one file of a backup."""
 

@@ -15,7 +15,7 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,10 @@ from containers.domain.amounts import size
 from containers.domain.backup import check_format
 from containers.domain.layout import Layout
 from containers.errors import CommandFailed, CommandTimeout, HostError, InvalidRequest
-from containers.host import backup_index, directories, files, mapped, pack, room
+from containers.host import backup_index, directories, files, imports, mapped, pack, room
 from containers.host.backup_index import Member
 from containers.host.command import Runner
+from containers.host.imports import Source
 from containers.host.notes import Notes
 from containers.host.overlay import IdMap
 
@@ -81,6 +82,22 @@ def new(directory: Path, name: str) -> Iterator[BinaryIO]:
 def open_backup(directory: Path, name: str) -> int:
     """Open a backup to be read; the caller closes it. Raises FileNotFoundError."""
     return os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def open_place(layout: Layout, place: Mapping[str, str], allowed: Iterable[Path]) -> Source:
+    """Open what is to be restored, {backup: among the host's own, upload: ditto, or path: below one of `allowed`}: one of them.
+
+    Raises InvalidRequest where it is no file, or gone.
+    """
+    if backup := place.get("backup"):
+        return imports.open_file(layout.backups / backup)
+    if upload := place.get("upload"):
+        return imports.open_upload(layout, upload)
+    source = imports.open_source(Path(place["path"]), allowed)
+    if source.is_directory:
+        source.close()
+        raise InvalidRequest.of("path", "is a directory, and no backup")
+    return source
 
 
 def remove(directory: Path, name: str) -> None:

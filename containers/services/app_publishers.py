@@ -57,6 +57,11 @@ def signer(key: str) -> Publisher | None:
     return Publisher(row.name, key) if row else None
 
 
+def is_same(said: Source | None, key: str, app: App) -> bool:
+    """Return whether `app` is from where a backup, signed with `key`, says that its own was; True where it says nothing."""
+    return said is None or said.is_of(app.source.publisher, signer=key)
+
+
 def require_same(header: BackupHeader, key: str, app: App, confirmed: str) -> None:
     """Raise InvalidRequest unless `app` is from where a backup, signed with `key`, says that its own was, or is `confirmed`.
 
@@ -64,10 +69,10 @@ def require_same(header: BackupHeader, key: str, app: App, confirmed: str) -> No
     installation is what root has recorded of `app`.
     """
     after, said = app.source.publisher, header.source
-    if said is None or said.is_of(after, signer=key) or confirmed == after.repository:
+    if is_same(said, key, app) or confirmed == after.repository:
         return
     is_said = "is" if signer(key) else "is said to be"
-    before = f"{said.origin}, with the key {said.origin.public_key}" if said.origin else "the host that made the backup"
+    before = f"{said.origin}, with the key {said.origin.public_key}" if said and said.origin else "the host that made the backup"
     raise InvalidRequest.of(
         FIELD,
         f"{header.installation} {is_said} from {before}, and {app.manifest.title} {app.manifest.version} of this host's catalogue"

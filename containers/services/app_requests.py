@@ -208,7 +208,7 @@ def request_restore(
     `source` is the repository that the app may be from where the backup says another one; "own" is this host.
     `place` is one of backup (a file among the host's own), path, upload. Raises InvalidRequest.
     """
-    _require_place(actor, name, place)
+    require_place(actor, place, name)
     wanted = {"answers": dict(given or {}), "adopt": dict(adopt or {}), "source": source}
     parsed = _inputs(Operation.APP_RESTORE, {**place, **wanted})
     app = restoring.app_in(backups(), place.get("backup", ""))
@@ -249,14 +249,17 @@ def request_backup_removal(actor: Actor, backup: Backup) -> Job:
     return queue(actor, Operation.BACKUP_REMOVE, [backup.file_name], {}, host=backup.host)
 
 
-def _require_place(actor: Actor, name: str, place: Mapping[str, str]) -> None:
-    """Raise Refused where the backup is somebody else's. What one sends is judged when it is read: then its app is known."""
+def require_place(actor: Actor, place: Mapping[str, str], name: str = "") -> None:
+    """Raise Refused where the backup is somebody else's, or may not be restored under `name`.
+
+    What one sends is judged when it is read: then its app is known. Raises InvalidRequest for one that is not there.
+    """
     if file_name := place.get("backup"):
         backup = backups().filter(file_name=file_name).first()
         if backup is None:
             raise InvalidRequest.of("backup", "there is no such backup")
         access.require_install(actor, backup.app, backup.installation)
-        access.require_install(actor, backup.app, name)
+        access.require_install(actor, backup.app, name or backup.installation)
     elif "path" in place:
         # What lies on the server may be anybody's.
         access.require(actor, "install")

@@ -296,27 +296,32 @@ class AppBackupInputs(Inputs):
     scheduled: bool = False
 
 
-class AppRestoreInputs(Inputs):
-    """Where a backup is: among the host's own, at a path on the server, or an upload; and answers in place of its own.
-
-    `adopt` are volumes that are taken as they are, in place of those in the backup.
-    `sealed` (services.vault) are those that are secret, or may be. A rotation of keys leaves jobs as they are.
-    `source` is the repository that the app may be from where the backup says another one; "own" is this host.
-    """
+class BackupPlace(Inputs):
+    """Where a backup is: among the host's own, at a path on the server, or an upload."""
 
     backup: Annotated[str, AfterValidator(backup_file)] | None = None
     path: Annotated[str, AfterValidator(_path)] | None = None
     upload: Annotated[str, AfterValidator(_upload)] | None = None
-    answers: GivenAnswers = {}
-    sealed: Annotated[str, Field(max_length=MAX_SEALED)] = ""
-    adopt: AdoptedVolumes = {}
-    source: Annotated[str, AfterValidator(_source)] = ""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if [self.backup, self.path, self.upload].count(None) != 2:
             raise ValueError("needs one of backup, path and upload")
         return self
+
+
+class AppRestoreInputs(BackupPlace):
+    """Where a backup is, and answers in place of its own.
+
+    `adopt` are volumes that are taken as they are, in place of those in the backup.
+    `sealed` (services.vault) are those that are secret, or may be. A rotation of keys leaves jobs as they are.
+    `source` is the repository that the app may be from where the backup says another one; "own" is this host.
+    """
+
+    answers: GivenAnswers = {}
+    sealed: Annotated[str, Field(max_length=MAX_SEALED)] = ""
+    adopt: AdoptedVolumes = {}
+    source: Annotated[str, AfterValidator(_source)] = ""
 
 
 FORMS: Final[Mapping[Operation, type[Inputs]]] = {

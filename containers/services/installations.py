@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from containers.catalog import apps, installed
 from containers.catalog.apps import App
-from containers.choices import ContainerState
+from containers.choices import ContainerState, MountKind
 from containers.domain import answers as answering
 from containers.domain.answers import Answers
 from containers.domain.installation import Outline, outline
@@ -138,7 +138,7 @@ def require_free(who: Who, name: str, adopt: Mapping[str, str]) -> None:
         _refuse(who, name, sorted(adopt.values()))
     free = {volume.name for volume in free_volumes()} if adopt else set()
     wrong = [
-        FieldError(f"adopt.{key}", f"there is no volume {volume} on the host, or a container has it")
+        FieldError(f"adopt.{key}", f"there is no volume {volume} on the host, it is a file, or a container has it")
         for key, volume in adopt.items()
         if volume not in free
     ]
@@ -188,9 +188,10 @@ def offering(capability: str | None) -> list[str]:
 
 
 def free_volumes() -> list[Volume]:
-    """Return the volumes that are on the host and in no definition: what can be adopted."""
+    """Return the directories on the host that are in no definition: what can be adopted. An app has no volume that is a file."""
     mounted = Mount.objects.filter(container__in=hosts.containers()).values("volume")
-    return list(Volume.objects.filter(host__name=hosts.current_name()).exclude(name__in=mounted).order_by("name"))
+    there = Volume.objects.filter(host__name=hosts.current_name(), kind=MountKind.DIRECTORY)
+    return list(there.exclude(name__in=mounted).order_by("name"))
 
 
 def plan(app: App, made: Outline) -> Plan:

@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 
 from containers.catalog import apps
 from containers.catalog.apps import App
+from containers.domain.backup import BackupFacts, BackupHeader
+from containers.domain.questions import QuestionType
 from containers.errors import FieldError, InvalidRequest, SpocError
 from containers.models import Backup, Volume
 from containers.services import hosts, vault
@@ -22,6 +24,22 @@ def app_in(backups: QuerySet[Backup], file_name: str) -> App | None:
         return apps.find(backup.app) if backup else None
     except SpocError:
         return None
+
+
+def facts(header: BackupHeader, volumes: Mapping[str, int], key: str) -> BackupFacts:
+    """Return what is told of a backup, of what root has read in it. `volumes` are bytes by what the app calls them."""
+    about = {name: getattr(header, name) for name in ("app", "version", "installation", "created_at", "source")}
+    ports = {name: value for name in port_questions(header.app) if type(value := header.answers.get(name)) is int}
+    return BackupFacts(**about, volumes=dict(volumes), ports=ports, key=key)
+
+
+def port_questions(name: str) -> list[str]:
+    """Return the names of the questions for ports that an app of the catalogue asks, none of one that is not there."""
+    try:
+        questions = apps.find(name).manifest.questions
+    except SpocError:
+        return []
+    return [question.name for question in questions if question.type == QuestionType.PORT]
 
 
 def kept_answers(given: Mapping[str, Any], app: App | None) -> dict[str, Any]:

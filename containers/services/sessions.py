@@ -16,13 +16,13 @@ from django.conf import settings
 
 from containers.domain import frames
 from containers.domain.frames import Frame
-from containers.errors import Conflict, Forbidden, HostError, InvalidRequest, Malformed, NotFound, SpocError
+from containers.errors import Conflict, Forbidden, HostError, InvalidRequest, Malformed, NotFound, SpocError, Untrusted
 
 # How long the server may be silent; a database that is locked takes 20 s to be given up.
 TIMEOUT_S: Final = 30.0
 _CHUNK: Final = 65_536
 _ERRORS: Final[dict[str, type[SpocError]]] = {
-    error.code: error for error in (Conflict, Forbidden, InvalidRequest, Malformed, NotFound)
+    error.code: error for error in (Conflict, Forbidden, InvalidRequest, Malformed, NotFound, Untrusted)
 }
 AWAY: Final = "The session server does not answer"
 

@@ -21,7 +21,7 @@ from containers.models import Backup, Container, Layer, Ticket
 from containers.services import access, app_requests, hosts, looking
 from containers.services.access import Right
 from containers.services.actor import Actor
-from containers.services.inputs import Inputs
+from containers.services.inputs import BackupPlace, Inputs
 from containers.services.session_inputs import TerminalArguments
 
 # Long enough for a browser to open its connection, also on a slow line.
@@ -48,6 +48,7 @@ KINDS: Final[dict[str, Kind]] = {
     "leftovers": Kind("view", Inputs, looking.find_host),
     "file": Kind("execute", looking.FileInputs, looking.find),
     "backup": Kind("install", Inputs, app_requests.get_backup),
+    "backup-facts": Kind("install", BackupPlace, looking.find_host),
     "terminal": Kind("terminal", TerminalArguments, hosts.get_container),
 }
 
@@ -116,13 +117,16 @@ def _check(actor: Actor, kind: str, subject: str, arguments: object) -> Order:
         raise InvalidRequest.of("kind", "is no kind of session")
     access.require_somewhere(actor, KINDS[kind].right)
     found = KINDS[kind].find(subject)
-    _require(actor, KINDS[kind].right, found)
-    return Order(actor, kind, subject, KINDS[kind].form.validate_as(arguments, field=""))
+    given = KINDS[kind].form.validate_as(arguments, field="")
+    _require(actor, KINDS[kind].right, found, given)
+    return Order(actor, kind, subject, given)
 
 
-def _require(actor: Actor, right: Right, found: object) -> None:
+def _require(actor: Actor, right: Right, found: object, given: Inputs) -> None:
     """Ask for the container that it is about. A layer is of none: to read files in one is for who may change layers."""
-    if isinstance(found, Backup):
+    if isinstance(given, BackupPlace):
+        app_requests.require_place(actor, given.export())
+    elif isinstance(found, Backup):
         access.require_install(actor, found.app, found.installation)
     elif isinstance(found, Container):
         access.require(actor, right, found.name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from containers.services.tickets import Order
-from containers.sessions import files, terminals
+from containers.sessions import backups, files, terminals
 from containers.sessions.connection import Connection
 
 # Runs in a process of its own, which ends with it. May raise SpocError, which is told in its words, and Gone.
@@ -17,5 +17,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "leftovers": files.count_leftovers,
     "file": files.read,
     "backup": files.read_backup,
+    "backup-facts": backups.look,
     "terminal": terminals.serve,
 }

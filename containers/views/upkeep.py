@@ -12,13 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
-from containers.catalog import apps
-from containers.catalog.apps import App
-from containers.domain.questions import Question, QuestionType
+from containers.domain.questions import Question
 from containers.errors import HostError, SpocError
 from containers.forms.update import UpdateForm
-from containers.forms.upkeep import BackupForm, RestoreForm, ScheduleForm, UninstallForm
-from containers.models import Backup, Installation, Job
+from containers.forms.upkeep import BackupForm, ScheduleForm, UninstallForm
+from containers.models import Installation, Job
 from containers.services import access, app_requests, app_secrets, backup_schedules, installations, spare_images, ways_back
 from containers.services.entry import INSTALL
 from containers.views import differences, installation_page
@@ -147,25 +145,6 @@ def uninstall(request: Request, name: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @opens_to(INSTALL)
-def restore(request: Request) -> HttpResponse:
-    """A backup becomes an installation again, under its own name or another."""
-    known = [row for row in app_requests.backups() if access.may_install(request.user, row.app, row.installation)]
-    chosen = next((row for row in known if row.file_name == request.GET.get("backup", "")), None)
-    initial = {"backup": chosen.file_name, "name": _free_name(chosen)} if chosen else {}
-    files = request.FILES if request.method == "POST" else None
-    app = _app_of(chosen)
-    form = RestoreForm(_data(request), files, backups=[row.file_name for row in known], initial=initial, app=app)
-    if form.is_bound and form.is_valid():
-        job, error = _ask(lambda: _restore(request, form))
-        if job:
-            return redirect(job)
-        form.refuse(error)
-    context = {"section": "apps", "form": form, "chosen": chosen, "ports": _ports(app, request.POST)}
-    return render(request, "installations/restore.html", context, status=422 if form.has_problems else 200)
-
-
-@require_http_methods(["GET", "POST"])
-@opens_to(INSTALL)
 def remove_backup(request: Request, file: str) -> HttpResponse:
     row = app_requests.get_backup(file)
     app_requests.require_backup(actor_of(request), row.file_name)
@@ -178,13 +157,6 @@ def remove_backup(request: Request, file: str) -> HttpResponse:
     template = "installations/_remove_backup.html" if request.htmx else "installations/remove_backup.html"
     context = {"section": "apps", "backup": row, "error": error}
     return render(request, template, context, status=error.status if error else 200)
-
-
-def _restore(request: Request, form: RestoreForm) -> Job:
-    name, file = form.cleaned_data["name"], form.cleaned_data["file"]
-    if file:
-        return app_requests.request_restore_of(actor_of(request), name, file, form.ports, form.adopted)
-    return app_requests.request_restore(actor_of(request), name, form.ports, form.adopted, **form.source)
 
 
 def _get(request: Request, name: str) -> Installation:
@@ -230,25 +202,3 @@ def _changes(row: Installation, form: UpdateForm) -> tuple[list[tuple[str, bool,
         for change in found.changes
     ]
     return changes, found.gone
-
-
-def _free_name(row: Backup) -> str:
-    return "" if installations.rows().filter(name=row.installation).exists() else row.installation
-
-
-def _app_of(row: Backup | None) -> App | None:
-    """Return the app that a backup is of, where the catalogue has it."""
-    try:
-        return apps.find(row.app) if row else None
-    except SpocError:
-        return None
-
-
-def _ports(app: App | None, data: QueryDict) -> list[tuple[str, str, str]]:
-    """Return the questions for ports of the app that a backup is of: another one may have been given away meanwhile."""
-    questions = app.manifest.questions if app else ()
-    return [
-        (question.name, question.label, data.get(f"answers.{question.name}", ""))
-        for question in questions
-        if question.type == QuestionType.PORT
-    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PHONE, Session
@@ -18,6 +19,7 @@ from tests.browser.support import violations
 from tests.browser.test_images import job_of
 from tests.support import built_layers
 from tests.support.apps import ALL_QUESTIONS, write
+from tests.support.backups import made
 from tests.support.netns import NetworkNamespace
 from tests.support.stack import ROOT, Stack
 
@@ -298,6 +300,27 @@ def test_the_form_follows_its_answers_hides_what_is_not_asked_and_loses_nothing(
     assert violations(page) == []
     page.get_by_role("button", name="Change answers").click()
     expect(page.get_by_label("Title", exact=True)).to_have_value("Large")
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "none"])
+def test_a_backup_that_is_sent_is_shown_before_it_is_restored(open_session: Any, stack: Stack, script: bool) -> None:
+    session: Session = open_session(java_script_enabled=script)
+    page = session.page()
+    session.sign_in(page)
+    page.goto("/restore/")
+    content = made(Ed25519PrivateKey.generate(), b"x" * 5000, app="every", installation="pages", answers={"port": 8099})
+    page.get_by_label("File that you send").set_input_files({"name": "x.tar", "mimeType": "application/x-tar", "buffer": content})
+    page.get_by_role("button", name="Look into it").click()
+    expect(page.get_by_role("heading", name="Restore a backup of pages")).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text("a key that this host does not know")
+    expect(page.get_by_role("main")).to_contain_text("Data 4.9 KiB")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("pages")
+    expect(page.get_by_label("Data", exact=True)).to_have_value("")
+    page.get_by_label("Port on the host").fill("8100")
+    if script:
+        assert violations(page) == []
+    page.get_by_role("button", name="Restore").click()
+    expect(page).to_have_url(re.compile("/jobs/[0-9]+/$"))
 
 
 def test_pages_of_apps_on_a_phone_in_the_dark(open_session: Any, stack: Stack) -> None:

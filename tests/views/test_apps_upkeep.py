@@ -1,4 +1,4 @@
-"""What is done to an installation from its page: update, way back, backup, schedule, restore, uninstall."""
+"""What is done to an installation from its page: update, way back, backup, schedule, uninstall."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -224,33 +223,6 @@ def test_uninstalling_keeps_every_volume_that_is_not_ticked(client: Client, row:
     assert again.status_code == 409
 
 
-def test_a_backup_becomes_an_installation_under_a_free_name(client: Client) -> None:
-    backup()
-    listed = main(client.get("/installations/"))
-    assert "/restore/?backup=blog-1.tar" in [link["href"] for link in listed.all("a", href=True)]
-    page = main(client.get("/restore/", {"backup": "blog-1.tar"}))
-    assert page.one("input", name="name")["value"] == "blog"
-    assert page.one("input", name="answers.port")["value"] == ""
-    client.post("/restore/?backup=blog-1.tar", {"backup": "blog-1.tar", "name": "blog", "answers.port": "30500"})
-    found = job("app-restore")
-    assert (found.targets, found.inputs) == (["blog"], {"backup": "blog-1.tar", "answers": {"port": "30500"}})
-
-
-def test_a_volume_that_was_kept_takes_the_place_of_the_backups(client: Client) -> None:
-    backup()
-    rows.volume("blog-data")
-    page = main(client.get("/restore/", {"backup": "blog-1.tar"}))
-    assert [option.text for option in page.one("select", name="adopt.data").all("option")] == ["from the backup", "blog-data"]
-    sent = {"backup": "blog-1.tar", "name": "blog", "adopt.data": "gone"}
-    taken = client.post("/restore/?backup=blog-1.tar", {**sent, "adopt.data": ""})
-    assert "there is a volume blog-data already: adopt it" in main(taken).one("div", id="adopt-data-hint").text
-    refused = client.post("/restore/?backup=blog-1.tar", sent)
-    assert refused.status_code == 422
-    assert "there is no volume gone on the host" in main(refused).one("div", id="adopt-data-hint").text
-    client.post("/restore/?backup=blog-1.tar", {**sent, "adopt.data": "blog-data"})
-    assert job("app-restore").inputs == {"backup": "blog-1.tar", "adopt": {"data": "blog-data"}}
-
-
 def test_a_backup_is_deleted_in_a_dialog_that_says_which(client: Client, row: Installation) -> None:
     backup()
     backup("gone")
@@ -282,32 +254,6 @@ def test_a_backup_of_somebody_else_is_not_deleted(client: Client, viewer_client:
     assert client.post("/backups/blog-1.tar/remove/").status_code == 403
     assert not Job.objects.filter(operation="backup-remove").exists()
     assert client.post("/backups/shop-1-1.tar/remove/").status_code == 302
-
-
-def test_what_cannot_be_restored_is_refused_at_its_field(
-    client: Client, row: Installation, settings: Any, tmp_path: Path
-) -> None:
-    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
-    backup()
-    assert (
-        "there is an installation blog already" in main(client.post("/restore/", {"backup": "blog-1.tar", "name": "blog"})).text
-    )
-    for wrong in (
-        {"name": "new"},
-        {"name": "new", "backup": "other.tar"},
-        {"name": "../x", "backup": "blog-1.tar"},
-        {"name": "new", "backup": "blog-1.tar", "path": "/tmp/x.tar"},
-        {"name": "new", "path": "x\n"},
-    ):
-        assert client.post("/restore/", wrong).status_code == 422
-    assert not Job.objects.filter(operation="app-restore").exists()
-
-
-def test_a_backup_that_is_sent_is_kept_for_the_job(client: Client, settings: Any, tmp_path: Path) -> None:
-    settings.FILE_UPLOAD_TEMP_DIR = settings.MEDIA_ROOT = str(tmp_path)
-    sent = client.post("/restore/", {"name": "new", "file": SimpleUploadedFile("x.tar", b"tar")})
-    assert sent.status_code == 302
-    assert "upload" in job("app-restore").inputs
 
 
 def test_an_app_that_left_the_catalogue_can_still_be_removed(client: Client, catalog: Path, row: Installation) -> None:

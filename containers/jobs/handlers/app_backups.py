@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -203,22 +202,11 @@ class AppRestoreHandler(AppHandler):
 
     @contextmanager
     def _opened(self) -> Iterator[Source]:
-        source = self._source()
-        if source.is_directory:
-            source.close()
-            raise InvalidRequest.of("path", "is a directory, and no backup")
-        with source:
+        with app_backups.open_place(self.layout, self.inputs, settings.IMPORT_DIRS) as source:
             yield source
         if upload := self.inputs.get("upload"):
             with suppress(OSError):
                 imports.remove_upload(self.layout, upload)
-
-    def _source(self) -> Source:
-        if backup := self.inputs.get("backup"):
-            return imports.open_file(self.layout.backups / backup)
-        if upload := self.inputs.get("upload"):
-            return imports.open_upload(self.layout, upload)
-        return imports.open_source(Path(self.inputs["path"]), settings.IMPORT_DIRS)
 
 
 def _made_by(contents: Contents) -> str:

@@ -194,10 +194,10 @@ def test_a_wrong_value_stops_the_start_with_one_line(stack: Stack, name: str, va
     assert name in refusal(run_stack(**stack.variables | {name: value}))
 
 
-def test_two_stacks_run_side_by_side(stack: Stack) -> None:
+def test_two_stacks_run_side_by_side_the_second_from_nothing(stack: Stack) -> None:
     other = Stack()
     try:
-        other.start()
+        other.start(from_nothing=True)
         other.add_layer()
         for each in (stack, other):
             each.add("web")

@@ -72,7 +72,7 @@ class Operation(TextChoices):
     REPAIR = states.Operation.REPAIR.value, _("Repair")
     MOUNT = states.Operation.MOUNT.value, _("Mount")
     UNMOUNT = states.Operation.UNMOUNT.value, _("Unmount")
-    DESTROY = states.Operation.DESTROY.value, _("Destroy")
+    DESTROY = states.Operation.DESTROY.value, _("Delete")
     AUTOSTART = states.Operation.AUTOSTART.value, _("Start at boot")
     SHUTDOWN = states.Operation.SHUTDOWN.value, _("Shut down")
     TIDY = states.Operation.TIDY.value, _("Tidy up")

@@ -18,7 +18,8 @@ from containers.forms.source import PATHS, read_text, values_of
 
 TIMEOUT: Final = 30
 
-ROW_PARTS: Final = ("depends", "layers", "mounts", "env")
+# What the definition has rows for, as the page calls it.
+ROW_PARTS: Final = {"depends": _("Depends on"), "layers": _("Layers"), "mounts": _("Mounts"), "env": _("Environment")}
 
 
 class MemoryField(forms.CharField):
@@ -128,11 +129,10 @@ class ContainerForm(forms.Form):
         if self.text_errors:
             return [("definition-source", str(_("Text")), _said(error)) for error in self.text_errors]
         found = [("", "", str(text)) for text in self.non_field_errors()]
-        for name, texts in self.errors.items():
-            if name in self.fields:
-                found += [(f"id_{name}", str(self.fields[name].label), str(text)) for text in texts]
+        for name, field in self.fields.items():
+            found += [(f"id_{name}", str(field.label), str(text)) for text in self.errors.get(name, ())]
         for part, errors in self.row_errors.items():
-            found += [(f"s-{part}", error.field.partition(".")[2], error.message) for error in errors]
+            found += [(f"s-{part}", _of_row(part, error), error.message) for error in errors]
         return found
 
     def mark(self, name: str) -> str:
@@ -173,6 +173,11 @@ _TIMEOUTS: Final = ("start_timeout", "ready_timeout", "stop_timeout")
 def _is_default(name: str, value: object) -> bool:
     # By identity: 0 is a number that somebody typed, and equal to False.
     return value is None or value is False or value == "" or (name in _TIMEOUTS and value == TIMEOUT)
+
+
+def _of_row(part: str, error: FieldError) -> str:
+    """Return what an error of a part is about: "Layers", or with what stands in the row "Environment 1A"."""
+    return f"{ROW_PARTS[part]} {error.field.removeprefix(f'definition.{part}').lstrip('.')}".rstrip()
 
 
 def _said(error: FieldError) -> str:

@@ -70,10 +70,13 @@ class Editor:
                 title,
                 count=self._count(names),
                 is_changed=self.container is not None and any(self.marks[name] == "new" for name in names),
-                has_errors=any(name in self.form.errors or self.form.row_errors.get(name) for name in names),
+                has_errors=any(self._is_wrong(name) for name in names) or (key == "basics" and self._is_wrong("name")),
             )
             for key, (title, names) in SECTIONS.items()
         ]
+
+    def _is_wrong(self, name: str) -> bool:
+        return bool(name in self.form.errors or self.form.row_errors.get(name))
 
     @cached_property
     def depends(self) -> list[tuple[str, Shown | None]]:

@@ -154,7 +154,7 @@ class PanelMiddleware:
         if _asks_to_sign_in(request, response):
             # Into a fragment's place a sign-in page would not fit: the page as a whole is asked for again.
             response = HttpResponseClientRefresh()
-        elif _asks_to_confirm(request, response):
+        elif _leads_elsewhere(request, response):
             response = HttpResponseClientRedirect(response.headers["Location"])
         if not request.path.startswith(API):
             # The same address answers with a page or a fragment of it.
@@ -176,9 +176,10 @@ def _expected(request: HttpRequest, error: SpocError) -> HttpResponse:
     return render(request, template, {"error": error}, status=error.status)
 
 
-def _asks_to_confirm(request: HttpRequest, response: HttpResponseBase) -> bool:
-    """Whether the answer to a part of a page is the way to the page that asks again who it is (views.confirming)."""
-    return bool(getattr(request, "htmx", False)) and response.headers.get("Location", "").startswith(CONFIRM)
+def _leads_elsewhere(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether the answer to a dialog or another part of a page is the way to a page: it would be put in the part's place."""
+    location = response.headers.get("Location", "")
+    return bool(getattr(request, "htmx", False) and location) and (request.method == "POST" or location.startswith(CONFIRM))
 
 
 def _asks_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> bool:

@@ -78,7 +78,8 @@ def _render(row: Row, language: str, columns: tuple[str, ...], *, may_operate: b
         is_pending=row.is_pending,
         is_protected=row.protected,
         has_drift=row.has_drift,
-        has_meter=bool(limit and row.used.memory_bytes is not None),
+        # Before the first sample, too, which fills it.
+        has_meter=bool(limit) and row.state != ContainerState.STOPPED,
     )
     return html.format(
         name=row.name,

@@ -10,7 +10,6 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
-from django_htmx.http import HttpResponseClientRedirect
 
 from containers.domain.questions import Question
 from containers.errors import HostError, SpocError
@@ -64,7 +63,7 @@ def back(request: Request, name: str) -> HttpResponse:
     if request.method == "POST":
         job, error = _ask(lambda: app_requests.request_back(actor_of(request), row))
         if job:
-            return _queued(request, job)
+            return redirect(job)
     left = spare_images.left_by(row) if previous else []
     return _dialog(request, row, "back", {"previous": previous, "left": left, "error": error})
 
@@ -78,7 +77,7 @@ def forget(request: Request, name: str) -> HttpResponse:
     if request.method == "POST":
         job, error = _ask(lambda: app_requests.request_forget(actor_of(request), row))
         if job:
-            return _queued(request, job)
+            return redirect(job)
     copies = installation_page.copies_of(previous)
     return _dialog(request, row, "forget", {"previous": previous, "copies": copies, "error": error})
 
@@ -92,7 +91,7 @@ def backup(request: Request, name: str) -> HttpResponse:
     if form.is_bound and form.is_valid():
         job, error = _ask(lambda: app_requests.request_backup(actor_of(request), row, freeze=form.freeze))
         if job:
-            return _queued(request, job)
+            return redirect(job)
     return _dialog(request, row, "backup", {"form": form, "error": error})
 
 
@@ -139,7 +138,7 @@ def uninstall(request: Request, name: str) -> HttpResponse:
             lambda: app_requests.request_uninstall(actor_of(request), row, chosen, force=form.cleaned_data["force"])
         )
         if job:
-            return _queued(request, job)
+            return redirect(job)
     return _dialog(request, row, "uninstall", {"page": page, "form": form, "error": error})
 
 
@@ -153,7 +152,7 @@ def remove_backup(request: Request, file: str) -> HttpResponse:
     if request.method == "POST":
         job, error = _ask(lambda: app_requests.request_backup_removal(actor_of(request), row))
         if job:
-            return _queued(request, job)
+            return redirect(job)
     template = "installations/_remove_backup.html" if request.htmx else "installations/remove_backup.html"
     context = {"section": "apps", "backup": row, "error": error}
     return render(request, template, context, status=error.status if error else 200)
@@ -175,11 +174,6 @@ def _ask(work: Callable[[], Job]) -> tuple[Job | None, SpocError | None]:
         return work(), None
     except SpocError as error:
         return None, error
-
-
-def _queued(request: Request, job: Job) -> HttpResponse:
-    """The job's page, also for who asked in a dialog: it says what comes of it."""
-    return HttpResponseClientRedirect(job.get_absolute_url()) if request.htmx else redirect(job)
 
 
 def _dialog(request: Request, row: Installation, what: str, more: dict[str, Any]) -> HttpResponse:

@@ -107,6 +107,29 @@ def test_the_menu_of_a_row_leads_to_the_plan(page: Page, stack: Stack) -> None:
     expect(page.get_by_role("dialog").get_by_role("heading", name="Start web")).to_be_focused()
 
 
+def test_deleting_in_the_dialog_leads_to_the_page_of_the_job(page: Page, stack: Stack) -> None:
+    stack.add("web")
+    page.goto("/containers/web/")
+    page.get_by_label("More actions").click()
+    page.get_by_role("link", name="Delete…").click()
+    dialog = page.get_by_role("dialog")
+    name = dialog.get_by_label("Type web to confirm")
+    name.fill("web")
+    name.press("Enter")
+    expect(page).to_have_url(re.compile(r"/jobs/\d+/$"))
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_role("heading", name="Delete web", level=1)).to_be_visible()
+
+
+def test_the_open_tab_is_in_view_on_a_phone(open_session: Any, stack: Stack) -> None:
+    stack.add("web")
+    session = open_session(viewport=PHONE)
+    page = session.page()
+    session.sign_in(page)
+    page.goto("/containers/web/history/")
+    expect(page.get_by_role("link", name=re.compile("^History"))).to_be_in_viewport(ratio=1)
+
+
 def test_a_double_click_on_confirm_is_one_job(page: Page, stack: Stack) -> None:
     stack.add("web")
     before = stack.get("/jobs/?operation=start")["count"]

@@ -85,19 +85,29 @@ def test_a_row_says_what_is_in_use_now(client: Client) -> None:
     assert "250 MiB 256 MiB 150 %" in row(tree, "app").text
     assert len(row(tree, "app").all("i", "sw-warn")) == 1
     assert [cell.text for cell in row(tree, "db").all(data_use=True)] == ["–", "–"]
-    (meter,) = row(tree, "app").all("meter")
-    shown = {name: meter[name] for name in ("aria-label", "min", "max", "high", "value")}
-    assert shown == {
+    assert names(get(client, "?sort=cpu")) == ["app", "web", "db"]
+    assert names(get(client, "?sort=memory")) == ["app", "web", "db"]
+
+
+def test_what_runs_shows_the_share_of_its_limit_as_a_bar(client: Client) -> None:
+    limits = {"memory_bytes": 256 * 2**20}
+    rows.container("web", limits=limits, state=RUNNING)
+    rows.container("fresh", limits=limits, state=RUNNING)
+    rows.container("free", state=RUNNING)
+    rows.container("off", limits=limits)
+    sample(web=Usage(memory_bytes=250 * 2**20, memory_limit_bytes=256 * 2**20), free=Usage(memory_bytes=2**20))
+    tree = get(client)
+    (meter,) = row(tree, "web").all("meter")
+    assert {name: meter[name] for name in ("aria-label", "min", "max", "high", "value")} == {
         "aria-label": "Share of its limit",
         "min": "0",
         "max": str(256 * 2**20),
         "high": str(round(0.9 * 256 * 2**20)),
         "value": str(250 * 2**20),
     }
-    # What does not run uses nothing of its limit.
-    assert row(tree, "db").all("meter") == []
-    assert names(get(client, "?sort=cpu")) == ["app", "web", "db"]
-    assert names(get(client, "?sort=memory")) == ["app", "web", "db"]
+    # One that nothing was measured of yet: the next sample fills it.
+    assert [meter["value"] for meter in row(tree, "fresh").all("meter")] == ["0"]
+    assert row(tree, "free").all("meter") == row(tree, "off").all("meter") == []
 
 
 def test_rows_are_grouped_by_tier_and_counted(client: Client) -> None:

@@ -198,6 +198,13 @@ def test_what_is_wrong_is_said_at_its_place_and_everything_typed_is_kept(
     assert (Container.objects.count(), Job.objects.count(), Revision.objects.count()) == before
 
 
+def test_what_is_wrong_is_listed_as_the_page_has_it_and_marked_in_its_menu(client: Client) -> None:
+    tree = refused(client.post("/new/", {**WHOLE, "name": "A B", "layers": [], "env_key": ["1A", "B", ""], "memory": "x"}))
+    assert [link.text for link in tree.one(id="problems").all("a")] == ["Name", "Memory", "Layers", "Environment 1A"]
+    marked = [link["href"] for link in tree.one("nav", "sw-toc").all("a") if "has errors" in link.text]
+    assert marked == ["#s-basics", "#s-layers", "#s-env", "#s-limits"]
+
+
 def test_a_cycle_is_named_and_nothing_is_saved(client: Client) -> None:
     rows.container("web", depends=["db"])
     tree = refused(client.post("/containers/db/definition/", {"depends": ["web"], "layers": ["base"], "revision": "1"}))

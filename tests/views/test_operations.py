@@ -278,6 +278,13 @@ def test_deleting_takes_the_name_typed_and_keeps_volumes_that_are_not_ticked(cli
     assert Container.objects.filter(name="web").exists()
 
 
+def test_deleting_in_a_dialog_leads_to_the_page_of_the_job(client: Client) -> None:
+    rows.container("web")
+    response = client.post("/containers/web/delete/", {"confirm": "web"}, headers=HTMX)
+    # A redirect would be followed, and the job's whole page put into the dialog.
+    assert (response.status_code, response["HX-Redirect"]) == (200, f"/jobs/{last_job().pk}/")
+
+
 @pytest.mark.parametrize(
     "sent", [{}, {"confirm": ""}, {"confirm": "Web"}, {"confirm": "web "}, {"confirm": "web", "volumes": ["gone"]}]
 )

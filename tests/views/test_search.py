@@ -50,7 +50,8 @@ def test_an_action_leads_to_its_plan(client: Client) -> None:
         ("Stop mail-db…", "/containers/mail-db/stop/"),
     ]
     assert titles(client, "sta mail-d")["Actions"] == ["Start mail-db…"]
-    assert options(client, "destroy mail-db")["Actions"] == [("Destroy mail-db…", "/containers/mail-db/delete/")]
+    assert options(client, "destroy mail-db")["Actions"] == [("Delete mail-db…", "/containers/mail-db/delete/")]
+    assert titles(client, "del mail-db")["Actions"] == ["Delete mail-db…"]
     assert "Actions" not in options(client, "stop")
     assert "Actions" not in options(client, "stop nothing")
 

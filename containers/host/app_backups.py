@@ -36,6 +36,7 @@ from containers.host.overlay import IdMap
 
 HEADER: Final = "backup.json"
 MAX_HEADER: Final = 1 << 20
+_MAX_MEMBERS: Final = 200
 _WITHOUT_SUMS: Final = 1
 _OTHERS: Final = frozenset({HEADER, backup_index.INDEX, backup_index.SIGNATURE})
 _TIMEOUT_S: Final = 24 * 3600
@@ -191,20 +192,33 @@ def _look(runner: Runner, members: Mapping[str, Member], what: str) -> Callable[
 
 
 def _members(file: int) -> dict[str, Member]:
-    """Return what a tar file holds, in order. Raises InvalidRequest for what no backup holds, or holds twice."""
+    """Return what a tar file holds, in order. Raises InvalidRequest for what no backup holds, or holds twice.
+
+    One block is one header, as `pack` writes them: extended headers are read whole by whoever knows them, as large as they like.
+    """
     found: dict[str, Member] = {}
-    try:
-        os.lseek(file, 0, os.SEEK_SET)
-        with os.fdopen(os.dup(file), "rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            for member in archive:
-                if not member.isreg():
-                    raise InvalidRequest(f"this is no backup: {member.name[:100]!r} is no file")
-                if member.name in found or not (member.name in _OTHERS or _VOLUME.fullmatch(member.name)):
-                    raise InvalidRequest(f"this is no backup: {member.name[:100]!r} does not belong there")
-                found[member.name] = Member(member.offset_data, member.size)
-    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
-        raise InvalidRequest(f"this is no backup: {error}") from error
+    at, end = 0, os.fstat(file).st_size
+    while (block := os.pread(file, tarfile.BLOCKSIZE, at)) and any(block):
+        name, size = _entry(block)
+        begin = at + tarfile.BLOCKSIZE
+        if name in found or len(found) == _MAX_MEMBERS or not (name in _OTHERS or _VOLUME.fullmatch(name)):
+            raise InvalidRequest(f"this is no backup: {name!r} does not belong there")
+        if not begin <= begin + size <= end:
+            raise InvalidRequest(f"this is no backup: {name} is longer than the file")
+        found[name] = Member(begin, size)
+        at = begin + size + len(backup_index.padding(size))
     return found
+
+
+def _entry(block: bytes) -> tuple[str, int]:
+    """Return name and size of what begins with this header. Raises InvalidRequest."""
+    try:
+        entry = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.TarError as error:
+        raise InvalidRequest(f"this is no backup: {error}") from error
+    if entry.type not in {tarfile.REGTYPE, tarfile.AREGTYPE}:
+        raise InvalidRequest(f"this is no backup: {entry.name!r} is no file")
+    return entry.name, entry.size
 
 
 def _header(file: int, members: Mapping[str, Member]) -> dict[str, Any]:

@@ -110,7 +110,7 @@ def test_a_version_from_somebody_else_is_said_and_has_to_be_wanted(catalog: Path
 def test_a_backup_comes_back_under_its_own_name(tmp_path: Path) -> None:
     Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
     (tmp_path / app_backups.HEADER).write_text('{"backup": 1, "app": "note", "version": "1.0", "installation": "journal"}')
-    with tarfile.open(tmp_path / "journal.tar", "w") as archive:
+    with tarfile.open(tmp_path / "journal.tar", "w", format=tarfile.GNU_FORMAT) as archive:
         archive.add(tmp_path / app_backups.HEADER, app_backups.HEADER)
     with pytest.raises(CommandError, match=r"adopt\.data: there is no volume kept on the host"):
         app("--no-wait", "restore", str(tmp_path / "journal.tar"), "--adopt", "data=kept")

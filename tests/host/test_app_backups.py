@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from containers.domain import signature
 from containers.domain.layout import Layout
 from containers.errors import HostError, InvalidRequest, Untrusted
-from containers.host import app_backups, backup_index, directories, volume_copies, volume_files
+from containers.host import app_backups, backup_index, directories, pack, volume_copies, volume_files
 from containers.host.app_backups import Contents
 from containers.host.overlay import IdMap
 from tests.support import lxc
@@ -49,6 +49,24 @@ def read(path: Path, content: bytes) -> Contents:
 def test_what_an_old_backup_has_is_found(tmp_path: Path) -> None:
     found = read(tmp_path / "x", archive(HEADER, ("volumes/data.tar", b"abc")))
     assert (found.header, found.volumes["data"].size, found.has_sums) == ({"backup": 1}, 3, False)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE, b"7"])
+def test_extended_headers_are_not_read(tmp_path: Path, kind: bytes) -> None:
+    with pytest.raises(InvalidRequest, match="is no file"):
+        read(tmp_path / "x", archive(HEADER)[:1024] + archive(("much", b"x" * 2000), kind=kind))
+
+
+def test_a_member_that_is_longer_than_the_file_is_refused(tmp_path: Path) -> None:
+    volume = pack.header("volumes/data.tar", 2**61)
+    with pytest.raises(InvalidRequest, match="data.tar is longer than the file"):
+        read(tmp_path / "x", archive(HEADER)[:1024] + volume)
+
+
+def test_there_is_an_end_to_what_a_backup_holds(tmp_path: Path) -> None:
+    many = [(f"volumes/a{number}.tar", b"") for number in range(300)]
+    with pytest.raises(InvalidRequest, match="does not belong there"):
+        read(tmp_path / "x", archive(HEADER, *many))
 
 
 @pytest.fixture

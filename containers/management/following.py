@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 from argparse import ArgumentParser
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from containers.choices import JobState, Via
 from containers.domain.steps import Action
+from containers.management.unchecked import UncheckedCommand
 from containers.models import Job, Step
 from containers.services import watch
 from containers.services.actor import Actor
@@ -23,10 +24,7 @@ def root_actor() -> Actor:
     return Actor(None, Via.CLI, None, getpass.getuser())
 
 
-class FollowingCommand(BaseCommand):
-    # Of all models, addresses and templates: `make check` has made them, and they would cost two seconds each time.
-    requires_system_checks = []
-
+class FollowingCommand(UncheckedCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-wait", action="store_true", help="queue the job and do not wait for it")
 

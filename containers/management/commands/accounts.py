@@ -6,18 +6,18 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 
 from containers.management.following import root_actor
+from containers.management.unchecked import UncheckedCommand
 from containers.services import accounts, roles
 
 NEVER = "-"
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Lists accounts, makes them, switches them on and off, removes them; `rights` gives roles and rights."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.http import QueryDict
 
 from containers.domain.checkpoint import Checkpoint
@@ -19,6 +19,7 @@ from containers.host import checkpoints
 from containers.host.locks import Held, Locks
 from containers.jobs.auditing import LOCK, Keeper
 from containers.management.following import root_actor
+from containers.management.unchecked import UncheckedCommand
 from containers.models import Event
 from containers.services import audit_export, audit_verify
 from containers.services.audit_jobs import JobCheck
@@ -29,9 +30,8 @@ MOST = 1_000
 FILTERS = ("who", "kind", "subject", "via", "job", "since", "until")
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Checks whether the audit trail is what was written, signs where it ends, exports it."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)

@@ -6,17 +6,17 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from containers.errors import SpocError
 from containers.management.following import root_actor
+from containers.management.unchecked import UncheckedCommand
 from containers.services import tokens
 from containers.services.token_terms import WORDS, Terms
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Makes an API token for a user and prints it: it cannot be shown again."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", help="a user's name")

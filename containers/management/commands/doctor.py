@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.management.color import Style
 
 from containers.domain.layout import Layout
 from containers.host import doctor
 from containers.host.doctor import Finding, Level
+from containers.management.unchecked import UncheckedCommand
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Checks kernel, tools, id map, directories and network, and says what to do about each finding."
-    # It is asked when something is wrong.
-    requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         findings = doctor.examine(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 
-from django.core.management.base import BaseCommand
-
 from containers.management.following import root_actor
+from containers.management.unchecked import UncheckedCommand
 from containers.services import transfer
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Prints all containers as a JSON document that `import` takes."
-    requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         transfer.take(root_actor())

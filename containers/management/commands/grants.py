@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import connection, transaction
 
 from containers.errors import Conflict
 from containers.management.owning import as_owner
+from containers.management.unchecked import UncheckedCommand
 from containers.services import grants
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Prints the statements that give web process and root's processes their rights in PostgreSQL; --apply runs them."
-    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--web", default=settings.WEB_DATABASE_ROLE, help="role of the web process")

@@ -6,15 +6,13 @@ import signal
 import threading
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
+from containers.management.unchecked import UncheckedCommand
 from containers.models import Host
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Watches this host's containers."
-    # They load the pages: 15 MB that this process never needs. `make check` and `doctor` are for that.
-    requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         # Imported here: only this command and the worker may load what touches the host.

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection, connections
 
 from containers.domain.layout import Layout
@@ -14,6 +13,7 @@ from containers.errors import HostError
 from containers.host import directories, files, idmap, redis_users, stack, system
 from containers.host.command import Runner
 from containers.management.owning import as_owner
+from containers.management.unchecked import UncheckedCommand
 from containers.services import bootstrap, grants
 
 WELCOME = """
@@ -24,9 +24,8 @@ WELCOME = """
 """
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Prepares directories, database and first administrator; safe to repeat."
-    requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         try:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from containers.management.following import root_actor
+from containers.management.unchecked import UncheckedCommand
 from containers.services import factors
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Removes the second factors and recovery codes of a user, on record: the password alone lets in then."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", help="a user's name")

@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from containers.domain.rights import RIGHTS
 from containers.errors import SpocError
 from containers.management.following import root_actor
+from containers.management.unchecked import UncheckedCommand
 from containers.services import access, roles
 from containers.services.actor import Actor
 from containers.services.roles import Given
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Shows who may do what and why; with USER and options, gives and takes roles and rights first."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         rights = ", ".join(RIGHTS)

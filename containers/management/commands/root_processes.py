@@ -7,15 +7,15 @@ from functools import partial
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 from django.db import connections
+
+from containers.management.unchecked import UncheckedCommand
 
 logger = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Runs the workers, the monitor and the session server of this host, and starts each again when it ends."
-    requires_system_checks = []
 
     def handle(self, *args: object, **options: object) -> None:
         # Loaded here, so that all have it from this process; this command, as theirs, may load what touches the host.

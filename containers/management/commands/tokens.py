@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from django.core.management.base import BaseCommand
-
 from containers.management.following import root_actor
+from containers.management.unchecked import UncheckedCommand
 from containers.models import ApiToken
 from containers.services import accounts, tokens
 
 NEVER = "-"
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Lists tokens for the API, and takes them back; createtoken makes one."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")

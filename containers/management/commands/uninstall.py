@@ -5,17 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from containers.errors import Conflict
 from containers.host import facts, network, stack
 from containers.host.command import Runner
 from containers.management.commands import prepare
+from containers.management.unchecked import UncheckedCommand
 
 
-class Command(BaseCommand):
+class Command(UncheckedCommand):
     help = "Removes the bridge and its firewall table. Refuses while containers run."
-    requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--force", action="store_true", help="even if containers run: they lose their network")

@@ -285,11 +285,8 @@ def require_backup(actor: Actor, file_name: str) -> None:
 
 
 def require_job(actor: Actor, job: Job) -> None:
-    """Raise Refused unless `actor` may have done what a job on an app does."""
+    """Raise Refused unless `actor` may have done what a job on an installation, one of APP_OPERATIONS, does."""
     names = job.targets if isinstance(job.targets, list) else []
-    if job.operation == Operation.BACKUP_REMOVE:
-        require_backup(actor, str(names[0]) if names else "")
-        return
     row = installations.rows().filter(name__in=[name for name in names if isinstance(name, str)]).first()
     given = job.inputs.get("app") if isinstance(job.inputs, dict) else None
     if row is None and not isinstance(given, str):

@@ -84,12 +84,19 @@ def retry(actor: Actor, job: Job) -> Job:
 
 def _require(actor: Actor, job: Job) -> None:
     """Raise Refused unless `actor` may have done what `job` does; of what is no operation, only who may do anything."""
-    if job.operation in (*app_requests.APP_OPERATIONS, Operation.BACKUP_REMOVE):
+    if job.operation in app_requests.APP_OPERATIONS:
         app_requests.require_job(actor, job)
+        return
+    if job.operation == Operation.BACKUP_REMOVE:
+        app_requests.require_backup(actor, _first_target(job))
         return
     operation = Operation(job.operation) if job.operation in list(Operation) else Operation.TIDY
     inputs = job.inputs if isinstance(job.inputs, dict) else {}
     access.require_job(actor, operation, inputs, _containers(job), ())
+
+
+def _first_target(job: Job) -> str:
+    return str(job.targets[0]) if isinstance(job.targets, list) and job.targets else ""
 
 
 def _containers(job: Job) -> list[str]:

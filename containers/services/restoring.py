@@ -1,4 +1,4 @@
-"""What is known of a backup before root opens it: its app, which answers are public, which volumes it would make."""
+"""What is known of a backup before it is restored: its app, which answers are public, which volumes it would make."""
 
 from __future__ import annotations
 
@@ -29,17 +29,8 @@ def app_in(backups: QuerySet[Backup], file_name: str) -> App | None:
 def facts(header: BackupHeader, volumes: Mapping[str, int], key: str) -> BackupFacts:
     """Return what is told of a backup, of what root has read in it. `volumes` are bytes by what the app calls them."""
     about = {name: getattr(header, name) for name in ("app", "version", "installation", "created_at", "source")}
-    ports = {name: value for name in port_questions(header.app) if type(value := header.answers.get(name)) is int}
+    ports = {name: value for name in _port_questions(header.app) if type(value := header.answers.get(name)) is int}
     return BackupFacts(**about, volumes=dict(volumes), ports=ports, key=key)
-
-
-def port_questions(name: str) -> list[str]:
-    """Return the names of the questions for ports that an app of the catalogue asks, none of one that is not there."""
-    try:
-        questions = apps.find(name).manifest.questions
-    except SpocError:
-        return []
-    return [question.name for question in questions if question.type == QuestionType.PORT]
 
 
 def kept_answers(given: Mapping[str, Any], app: App | None) -> dict[str, Any]:
@@ -57,3 +48,11 @@ def require_no_volumes(name: str, app: App | None, adopt: Mapping[str, str]) -> 
     if taken := sorted(there):
         text = "there is a volume {} already: adopt it, or choose another name"
         raise InvalidRequest.all(tuple(FieldError(f"adopt.{new[volume]}", text.format(volume)) for volume in taken))
+
+
+def _port_questions(name: str) -> list[str]:
+    try:
+        questions = apps.find(name).manifest.questions
+    except SpocError:
+        return []
+    return [question.name for question in questions if question.type == QuestionType.PORT]

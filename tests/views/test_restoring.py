@@ -99,6 +99,7 @@ def test_one_backup_is_chosen_and_leads_to_what_is_in_it(client: Client) -> None
 @pytest.mark.usefixtures("session_server")
 def test_a_backup_that_is_sent_is_shown_before_it_is_restored(client: Client, stranger_key: Ed25519PrivateKey) -> None:
     rows.volume("kept")
+    rows.volume("no-directory", kind="file")
     answer = sent(client, made(stranger_key, b"x" * 3000, answers={"port": 18_099, "text": "private"}))
     page = main(client.get(answer["Location"]))
     facts = page.one("dl", "p-3").text

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 class ContainerQuerySet(models.QuerySet["Container"]):
     def with_definition(self) -> Self:
         """Load what `Container.definition` reads: four queries more, whatever the number of containers."""
-        return self.prefetch_related(
+        return self.prefetch_related(*self._definition())
+
+    def load_definition(self, row: Container) -> None:
+        """Load the same of a row that is there already."""
+        models.prefetch_related_objects([row], *self._definition())
+
+    def _definition(self) -> tuple[models.Prefetch[str] | str, ...]:
+        return (
             _with_name(self.model, "dependencies", "needs"),
             _with_name(self.model, "layer_uses", "layer"),
             "mounts",

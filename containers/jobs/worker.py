@@ -13,24 +13,16 @@ from typing import Final
 
 from containers.jobs import queue
 from containers.jobs.gate import Worker
-from containers.models import Container, Job
+from containers.jobs.rehearsal import rehearse
 
 # While the main thread writes what a step has begun, the step's own thread would wait five milliseconds for its turn.
 SWITCH_INTERVAL_S: Final = 0.000_5
 
 
-def warm_up() -> None:
-    """Ask what every job asks first, for nobody: Django loads and builds a part of itself at the first query."""
-    Job.objects.select_related("host", "user").filter(pk=0).first()
-    list(Container.objects.filter(pk=0).with_definition())
-    Container.objects.filter(pk=0).edges()
-    Container.objects.filter(pk=0).update(pid=None)
-
-
 def serve(name: str) -> None:
     """Run one job of the queue `name`, or none until SIGTERM; a job that runs then is cancelled and says so."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    warm_up()
+    rehearse()
     # The name carries no host name or process title of anybody else's making.
     worker = Worker([queue.queue(name)], connection=queue.connection(), name=f"{os.getpid()}-{os.urandom(4).hex()}")
     worker.work(logging_level="WARNING", max_jobs=1)

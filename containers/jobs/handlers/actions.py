@@ -129,13 +129,14 @@ def _put_in_place(task: Task, *, tells: bool = False) -> None:
 
 
 def _write_config(task: Task) -> None:
-    text = render(task.subject.valid_spec, task.subject.address, _config_context(task.layout))
+    text = render(task.subject.valid_spec, task.subject.address, config_context(task.layout))
     digest = sha256(text.encode()).hexdigest()
     if config.write(task.layout, task.name, text, task.runner) or digest != task.subject.config_digest:
         task.recorder.tell(ConfigWritten(step=task.recorder.step, digest=digest))
 
 
-def _config_context(layout: Layout) -> ConfigContext:
+def config_context(layout: Layout) -> ConfigContext:
+    """Return what this host decides about each configuration."""
     return ConfigContext(
         layout=layout,
         bridge=settings.BRIDGE,

@@ -21,13 +21,14 @@ class Command(UncheckedCommand):
         # Loaded here, so that all have it from this process; this command, as theirs, may load what touches the host.
         from containers.jobs import handlers, monitor, runner, worker  # noqa: F401
         from containers.jobs.launcher import Launcher, Role
+        from containers.jobs.rehearsal import rehearse
         from containers.sessions import session  # noqa: F401
 
         def role(command: str) -> Role:
             return Role(f"python -m manage {command}", partial(call_command, command))
 
         # Shared by all; the connection itself cannot be.
-        worker.warm_up()
+        rehearse()
         connections.close_all()
         logger.info(
             "listening on %s with %d workers, %d operations", settings.QUEUE, settings.JOB_WORKERS, len(handlers.HANDLERS)

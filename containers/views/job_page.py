@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from containers.choices import JobState, StepState
+from containers.choices import JobState, Operation, StepState
 from containers.domain.graph import Graph
 from containers.domain.steps import Action
 from containers.models import Command, Job, Line, Step
@@ -82,6 +82,12 @@ class JobPage:
     @property
     def is_bad(self) -> bool:
         return self.job.state in (JobState.FAILED, JobState.ERRORED, JobState.LOST) or self.first_bad is not None
+
+    @property
+    def leaves_others_up(self) -> bool:
+        """Whether it failed at one of several containers; an installation, for one, takes back what it has made."""
+        starts = (Operation.START, Operation.RESTART, Operation.AUTOSTART)
+        return self.job.state == JobState.FAILED and self.job.operation in starts and len(self.steps) > 1
 
     @property
     def error_title(self) -> str:

@@ -175,6 +175,22 @@ def test_the_first_error_stands_above_everything_in_the_tools_own_words(client: 
     assert error.one("a")["href"] == f"#command-{Command.objects.get(exit_code=7).pk}"
 
 
+@pytest.mark.parametrize(("operation", "is_said"), [("start", True), ("restart", True), ("stop", False), ("app-install", False)])
+def test_that_others_stay_up_is_said_only_where_it_is_so(client: Client, failed: Job, operation: str, is_said: bool) -> None:
+    Job.objects.filter(pk=failed.pk).update(operation=operation)
+    assert ("What is up stays up" in get(client, f"/jobs/{failed.pk}/").text) is is_said
+
+
+def test_a_step_without_a_command_says_what_it_was_about(client: Client, operator: User) -> None:
+    rows.container("web")
+    job = request(operator, Operation.START, "web", started_at=START, ended_at=START)
+    step(job, 1, "", StepState.SUCCEEDED)
+    step(job, 2, "web", StepState.SUCCEEDED, note="already there")
+    tree = get(client, f"/jobs/{job.pk}/")
+    assert tree.one("section", id="step-1").text.endswith("Succeeded Asked for 1.00 s")
+    assert tree.one("section", id="step-2").text.endswith("Succeeded already there 1.00 s")
+
+
 def test_steps_commands_and_output_are_all_there(client: Client, failed: Job) -> None:
     tree = get(client, f"/jobs/{failed.pk}/")
     assert tree.one("h1").text == "Start web"

@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from containers.domain.drift import Entry
 from containers.domain.usage import MachineUsage
 from containers.services import drift
 from containers.services.audit_signed import Signed
-from containers.views import charts, states
+from containers.views import charts, differences, states
 from containers.views.listing import Row
 
 MOST: Final = 8
@@ -52,14 +53,20 @@ class Attention:
 def look(
     rows: Iterable[Row], machine: MachineUsage | None, monitor_seen_at: datetime | None, signed: Signed | None = None
 ) -> Attention:
-    """Return the first of what is wrong, the worst first, and how much it is in all. One query, if drift is among the first."""
+    """Return the first of what is wrong, the worst first, and how much it is in all.
+
+    One query if drift is among the first, and one if changes are that wait.
+    """
     found = [*_of_host(machine, monitor_seen_at), *_of_trail(signed)]
     found += sorted((item for row in rows for item in _of_container(row)), key=lambda item: (_ORDER.index(item.glyph), item.name))
-    return Attention(_with_drift(found[:MOST]), len(found))
+    return Attention(_with_pending(_with_drift(found[:MOST])), len(found))
 
 
 _DRIFT: Final = "drift"
-_ORDER: Final = (states.FAILED.glyph, states.UNKNOWN.glyph, states.NOT_READY.glyph, _DRIFT, "pending")
+_PENDING: Final = "pending"
+_ORDER: Final = (states.FAILED.glyph, states.UNKNOWN.glyph, states.NOT_READY.glyph, _DRIFT, _PENDING)
+# Of a value that changed.
+_LONGEST: Final = 40
 
 
 def _with_drift(items: list[Item]) -> list[Item]:
@@ -68,6 +75,25 @@ def _with_drift(items: list[Item]) -> list[Item]:
         return items
     known = drift.entries_of(names)
     return [replace(item, words=_difference(known.get(item.name, []))) if item.glyph == _DRIFT else item for item in items]
+
+
+def _with_pending(items: list[Item]) -> list[Item]:
+    """Return the items with the first change of each container that has some that wait for a restart."""
+    if not (names := [item.name for item in items if item.glyph == _PENDING]):
+        return items
+    known = differences.pending_of(names)
+    return [replace(item, words=_changes(known.get(item.name, []))) if item.glyph == _PENDING else item for item in items]
+
+
+def _changes(changes: list[differences.Change]) -> str:
+    if not changes:
+        return ""
+    before, after = (Truncator(side.text).chars(_LONGEST) for side in (changes[0].before, changes[0].after))
+    return _and_more(f"{changes[0].short_field} {before} → {after}", len(changes) - 1)
+
+
+def _and_more(text: str, n: int) -> str:
+    return _("%(text)s, and %(n)d more") % {"text": text, "n": n} if n else text
 
 
 def _difference(entries: list[Entry]) -> str:
@@ -80,7 +106,7 @@ def _difference(entries: list[Entry]) -> str:
         "found": is_told,
         "wanted": first.wanted or _("nothing"),
     }
-    return _("%(text)s, and %(n)d more") % {"text": text, "n": len(entries) - 1} if len(entries) > 1 else text
+    return _and_more(text, len(entries) - 1)
 
 
 def _of_host(machine: MachineUsage | None, monitor_seen_at: datetime | None) -> Iterator[Item]:
@@ -111,7 +137,7 @@ def _of_container(row: Row) -> Iterator[Item]:
     if row.is_pending:
         restart = (_("Plan restart…"), reverse("container-operate", args=[row.name, "restart"]), True)
         url = f"{reverse('container-detail', args=[row.name])}#pending"
-        yield Item("pending", "wait", row.name, url, _("has changes that wait for a restart"), action=restart)
+        yield Item(_PENDING, "wait", row.name, url, _("has changes that wait for a restart"), action=restart)
 
 
 def _failed(row: Row) -> tuple[str, str, Any]:

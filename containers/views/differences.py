@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from containers.domain.secrecy import MASK, Masker, is_telling
 from containers.forms import amounts
 from containers.models import Container, Revision
+from containers.services import hosts
 
 # Looked up anew whenever they are used, or no part of what runs: none of these waits for a restart.
 IN_EFFECT_AT_ONCE: Final = ("definition.depends", "definition.ready", "description", "autostart", "protected", "timeouts.")
@@ -125,6 +127,18 @@ def pending(container: Container) -> list[Change]:
         return []
     changes = between(revisions[0].data, revisions[-1].data)
     return [_with_revision(change, revisions) for change in changes if change.needs_restart]
+
+
+def pending_of(names: Iterable[str]) -> dict[str, list[Change]]:
+    """Return the same of several containers, by name, without who changed it; one query for all."""
+    ends = Q(number=F("container__applied_revision")) | Q(number=F("container__revision"))
+    rows = Revision.objects.filter(ends, container__host__name=hosts.current_name(), container__name__in=names)
+    found: dict[str, list[Any]] = {}
+    for name, data in rows.order_by("number").values_list("container__name", "data"):
+        found.setdefault(name, []).append(data)
+    # Of one whose revision in effect is not on record there is nothing to compare with.
+    both = {name: data for name, data in found.items() if len(data) == 2}
+    return {name: [change for change in between(*data) if change.needs_restart] for name, data in both.items()}
 
 
 def _with_revision(change: Change, revisions: list[Revision]) -> Change:

@@ -110,6 +110,19 @@ def test_drift_is_told_with_what_differs_and_without_secrets(client: Client) -> 
     assert [link["href"] for link in tree.one(id="attention").all("a", "btn")] == ["/containers/git/drift/"]
 
 
+def test_what_waits_for_a_restart_is_told_without_secrets(client: Client, operator: Any) -> None:
+    container = rows.container("git", cmd="/bin/a", limits={"pids": 20}, env={"DB_PASSWORD": "wanted"})
+    change("git", state=RUNNING, applied_digest="other", applied_revision=1)
+    definition = {"layers": ["base"], "cmd": "/bin/a", "env": {"DB_PASSWORD": "other"}}
+    containers.update_container(rows.actor(operator), container, {"definition": definition, "description": "at once"})
+    assert items(get(client)) == ["git has changes that wait for a restart env.DB_PASSWORD ******** → ******** Plan restart…"]
+    container.refresh_from_db()
+    changed = {"definition": {"layers": ["base"], "cmd": "/bin/b"}, "limits": {"pids": 30}}
+    containers.update_container(rows.actor(operator), container, changed)
+    (told,) = items(get(client))
+    assert told.endswith("and 2 more Plan restart…")
+
+
 def test_the_viewer_is_not_offered_what_he_may_not(viewer_client: Client) -> None:
     rows.container("git")
     change("git", state=RUNNING, applied_digest="other")
@@ -233,8 +246,8 @@ def test_more_of_everything_needs_no_more_queries(client: Client, operator: Any,
     fill("a")
     client.get("/")
     # The user and both kinds of rights, containers, graph, active steps, the sample, the monitor, jobs of today, the two
-    # of what is recent, history, the shell's two.
-    with django_assert_max_num_queries(16) as few:
+    # of what is recent, history, what waits for a restart, the shell's two.
+    with django_assert_max_num_queries(17) as few:
         client.get("/")
     fill("b", "c", "d", "e", "f")
     with django_assert_max_num_queries(len(few)):

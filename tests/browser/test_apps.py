@@ -18,8 +18,8 @@ from tests.browser.conftest import PHONE, Session
 from tests.browser.support import violations
 from tests.browser.test_images import job_of
 from tests.support import built_layers
-from tests.support.apps import ALL_QUESTIONS, write
-from tests.support.backups import made
+from tests.support.apps import ALL_QUESTIONS, MANIFEST, write
+from tests.support.backups import archive_of, made
 from tests.support.netns import NetworkNamespace
 from tests.support.stack import ROOT, Stack
 
@@ -48,6 +48,7 @@ def running_stack() -> Iterator[Stack]:
         # Who installs for the first time on a machine is not asked again who they are in the middle.
         stack.variables["SPOCWEB_CONFIRM_SECONDS"] = "86400"
         write(catalog, ALL_QUESTIONS, name="every")
+        write(catalog, MANIFEST.replace("/usr/bin/httpd -f -p 80 -h /data", "/bin/sleep 1000"))
         stack.start()
         stack.add_layer()
         yield stack
@@ -302,25 +303,38 @@ def test_the_form_follows_its_answers_hides_what_is_not_asked_and_loses_nothing(
     expect(page.get_by_label("Title", exact=True)).to_have_value("Large")
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "none"])
-def test_a_backup_that_is_sent_is_shown_before_it_is_restored(open_session: Any, stack: Stack, script: bool) -> None:
+def sent_backup(page: Page, name: str, port: int) -> None:
+    """Send a backup that another host has made, of the app note."""
+    volume = archive_of("./kept", b"It has to survive.")
+    said = {"answers": {"text": "a note", "port": port}, "secrets": {"password": "hush-hush"}}
+    content = made(Ed25519PrivateKey.generate(), volume, installation=name, **said)
+    page.goto("/restore/")
+    page.get_by_label("File that you send").set_input_files({"name": "x.tar", "mimeType": "application/x-tar", "buffer": content})
+    page.get_by_role("button", name="Look into it").click()
+
+
+@pytest.mark.timeout(PATIENCE_S)
+@pytest.mark.parametrize(("name", "script"), [("pages", True), ("plain", False)])
+def test_a_backup_that_is_sent_is_shown_and_then_restored(open_session: Any, stack: Stack, name: str, script: bool) -> None:
+    was, port = free_ports(2)
     session: Session = open_session(java_script_enabled=script)
     page = session.page()
     session.sign_in(page)
-    page.goto("/restore/")
-    content = made(Ed25519PrivateKey.generate(), b"x" * 5000, app="every", installation="pages", answers={"port": 8099})
-    page.get_by_label("File that you send").set_input_files({"name": "x.tar", "mimeType": "application/x-tar", "buffer": content})
-    page.get_by_role("button", name="Look into it").click()
-    expect(page.get_by_role("heading", name="Restore a backup of pages")).to_be_visible()
+    sent_backup(page, name, was)
+    expect(page.get_by_role("heading", name=f"Restore a backup of {name}")).to_be_visible()
     expect(page.get_by_role("main")).to_contain_text("a key that this host does not know")
-    expect(page.get_by_role("main")).to_contain_text("Data 4.9 KiB")
-    expect(page.get_by_label("Name", exact=True)).to_have_value("pages")
-    expect(page.get_by_label("Data", exact=True)).to_have_value("")
-    page.get_by_label("Port on the host").fill("8100")
+    expect(page.get_by_role("main")).to_contain_text("data 10 KiB")
+    expect(page.get_by_label("Name", exact=True)).to_have_value(name)
+    expect(page.get_by_role("main")).to_contain_text(f"Left empty: {was}, as it was.")
     if script:
         assert violations(page) == []
+    page.get_by_label("Port", exact=True).fill(str(port))
     page.get_by_role("button", name="Restore").click()
     expect(page).to_have_url(re.compile("/jobs/[0-9]+/$"))
+    job = stack.ended(int(page.url.split("/")[-2]), timeout_s=PATIENCE_S)
+    assert job["state"] == "succeeded", job["error"]
+    assert [one["port"] for one in stack.get(f"/installations/{name}/")["ports"]] == [port]
+    assert "kept" in str(stack.get(f"/volumes/{name}-data/files/"))
 
 
 def test_pages_of_apps_on_a_phone_in_the_dark(open_session: Any, stack: Stack) -> None:

@@ -25,7 +25,7 @@ from containers.jobs import reaper
 from containers.jobs.cancel import CancelWatch
 from containers.jobs.handlers import HANDLERS
 from containers.jobs.journal import Journal
-from containers.models import Backup, BackupSchedule, Event, Grant, Host, Job, Repository
+from containers.models import Backup, BackupSchedule, Event, Grant, Host, Job, Repository, Volume
 from containers.services import app_requests, backup_schedules
 from containers.services.actor import Actor
 from tests.jobs.shop import PORT, SMALL, SYSTEM, Shop, ok
@@ -185,6 +185,13 @@ def test_a_backup_of_the_format_without_sums_is_restored_and_that_is_said(shop: 
         stream.write(backup_index.entry("volumes/data.tar", members["volumes/data.tar"]) + bytes(1024))
     assert "of format 1, which has no checksums" in checked(restore(shop, path))
     assert shop.read("installed", "copy-data").startswith("blog")
+
+
+def test_the_volumes_of_a_restore_are_known_as_those_of_an_installation_are(shop: Shop) -> None:
+    ok(restore(shop, backed_up(shop)))
+    assert set(Volume.objects.values_list("name", "kind")) == {("blog-data", "directory"), ("copy-data", "directory")}
+    remove_copy(shop)
+    assert [row.name for row in Volume.objects.all()] == ["blog-data"]
 
 
 def test_a_volume_that_was_kept_is_taken_as_it_is_in_place_of_the_backups(shop: Shop) -> None:

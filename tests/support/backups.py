@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -43,3 +44,13 @@ def made(key: Ed25519PrivateKey, volume: bytes = b"", **header: Any) -> bytes:
         app_backups.finish(stream, Runner(), key)
         stream.seek(0)
         return stream.read()
+
+
+def archive_of(name: str, content: bytes) -> bytes:
+    """Return the archive of a volume with one file."""
+    stream = BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        entry = tarfile.TarInfo(name)
+        entry.size = len(content)
+        archive.addfile(entry, BytesIO(content))
+    return stream.getvalue()

@@ -30,7 +30,7 @@ from containers.jobs.handlers import apps as handlers
 from containers.jobs.handlers.app_work import Work
 from containers.jobs.handlers.apps import AppHandler
 from containers.jobs.handlers.base import Handler
-from containers.jobs.messages import StepRecorder
+from containers.jobs.messages import StepRecorder, VolumeMade
 from containers.jobs.parts import Doing
 from containers.models import Backup, Installation
 from containers.services import access, app_publishers, app_requests, app_rows, audit, backup_schedules, inputs, installations
@@ -182,7 +182,7 @@ class AppRestoreHandler(AppHandler):
             new = [use.name for use in made.volumes if use.key not in adopt]
             self.work.check_host(app, made, new_volumes=new)
             app_rows.set_state(row, InstallationState.INSTALLING, removes=new)
-            self.work.parts.actions(self._doings(source, contents, row))
+            self.work.parts.actions(self._doings(source, contents, row), self.work.keep_volume)
             kept = self.work.keep_app(row, app)
             handlers.bring_up(self.work, row, app, made)
             if not is_same:
@@ -199,6 +199,7 @@ class AppRestoreHandler(AppHandler):
 
     def _unpack(self, source: Source, contents: Contents, key: str, name: str, runner: Runner, recorder: StepRecorder) -> None:
         app_backups.unpack(self.layout, runner, source.file, contents.volumes[key], name, IDMAP)
+        recorder.tell(VolumeMade(step=recorder.step, volume=name, is_file=False))
 
     @contextmanager
     def _opened(self) -> Iterator[Source]:

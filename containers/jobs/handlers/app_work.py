@@ -162,7 +162,7 @@ class Work:
             Doing("", Action.WRITE, f"file {file.path} in the volume {file.volume}", partial(self._write, file))
             for file in made.files(app.files)
         ]
-        self.parts.actions(doings, self._keep_volume)
+        self.parts.actions(doings, self.keep_volume)
 
     def _make_volume(self, use: VolumeUse, runner: Runner, recorder: StepRecorder) -> None:
         ids = {"uid": settings.IDMAP_BASE + use.uid, "gid": settings.IDMAP_BASE + use.gid}
@@ -176,7 +176,8 @@ class Work:
         if not volume_files.write(self.layout, file.volume, file.path, file.content, mode=file.mode, once=file.once, **ids):
             recorder.note("is there already")
 
-    def _keep_volume(self, message: Message) -> None:
+    def keep_volume(self, message: Message) -> None:
+        """Write to its row that a volume is there, or gone."""
         if isinstance(message, messages.VolumeMade):
             volume_service.record_made(self.job.host, {message.volume: message.is_file})
         if isinstance(message, messages.VolumeGone):
@@ -188,7 +189,7 @@ class Work:
             Doing("", Action.COPY, f"volume {volume} to {name}", partial(self._copy, volume, name))
             for volume, name in copies.items()
         ]
-        self.parts.actions(doings, self._keep_volume)
+        self.parts.actions(doings, self.keep_volume)
 
     def _copy(self, volume: str, name: str, runner: Runner, recorder: StepRecorder) -> None:
         taken = volume_copies.copy(self.layout, runner, volume, name)
@@ -201,7 +202,7 @@ class Work:
             Doing("", Action.PUT_BACK, f"volume {volume} as it was", partial(self._put_back, volume, name))
             for volume, name in copies.items()
         ]
-        self.parts.actions(doings, self._keep_volume)
+        self.parts.actions(doings, self.keep_volume)
 
     def _put_back(self, volume: str, name: str, runner: Runner, recorder: StepRecorder) -> None:
         if not volume_copies.put_back(self.layout, volume, name):
@@ -212,7 +213,7 @@ class Work:
     def remove_volumes(self, names: Sequence[str]) -> None:
         """Remove volumes; those that are gone already are fine."""
         doings = [Doing("", Action.REMOVE, f"volume {name}", partial(self._remove_volume, name)) for name in names]
-        self.parts.actions(doings, self._keep_volume)
+        self.parts.actions(doings, self.keep_volume)
 
     def _remove_volume(self, name: str, runner: Runner, recorder: StepRecorder) -> None:
         volumes.set_aside(self.layout, name)

@@ -6,7 +6,6 @@ Django's own ASGI handler makes ordinary pages 1.4 to 2.5 times slower than its 
 from __future__ import annotations
 
 import os
-import sys
 from importlib import import_module
 from typing import Any, Final, cast
 
@@ -14,16 +13,11 @@ import django
 from a2wsgi import WSGIMiddleware
 from a2wsgi.asgi_typing import Receive, Scope, Send
 from django.conf import settings
-from django.core import signals
 
 from spocweb import proxies
 from spocweb.requests import AsgiHandler, WsgiHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spocweb.settings")
-
-# ninja wants one signal, which Django keeps here; the module that it asks loads Django's test client, unittest and an XML
-# parser along with it, three megabytes that no request needs.
-sys.modules.setdefault("django.test.signals", signals)
 
 # Requests that one process serves side by side; each thread keeps a database connection.
 THREADS: Final = 8

@@ -88,7 +88,7 @@ class Stack:
         return self.base / "output"
 
     @property
-    def database(self) -> Path:
+    def database_file(self) -> Path:
         return self.base / "data/db/spocweb.sqlite3"
 
     @property
@@ -98,9 +98,9 @@ class Stack:
 
     def start(self, *, from_nothing: bool = False) -> None:
         """Start it, wait until it answers, and get a token; its tables are made already, unless `from_nothing`."""
-        if not (self.database.exists() or from_nothing):
-            self.database.parent.mkdir(mode=0o700)
-            shutil.copyfile(migrated(), self.database)
+        if not (self.database_file.exists() or from_nothing):
+            self.database_file.parent.mkdir(mode=0o700)
+            shutil.copyfile(migrated(), self.database_file)
         with self.log.open("ab") as output:
             at = output.tell()
             argv = [sys.executable, "-m", "manage", "run"]

@@ -115,7 +115,8 @@ def take(session: Session, shot: Shot, directory: Path) -> None:
 
 
 def main(directory: Path) -> None:
-    stack = Stack()
+    # As few of its own as there can be while pictures are taken: the hour is made up.
+    stack = Stack(SPOCWEB_SAMPLE_SECONDS="30")
     try:
         stack.start()
         stack.add_layer()

@@ -146,7 +146,7 @@ def test_the_jobs_of_the_container_include_those_on_its_way(client: Client, oper
     rows.container("other")
     job = operations.request(rows.actor(operator), Operation.START, ["app"])
     tree = page(client, "jobs/")
-    assert tree.one(id=f"job-{job.pk}").one("th").text == "Start app"
+    assert tree.one(id=f"job-{job.pk}").one("th").one("a").text == "Start app"
     assert "Create other" not in tree.one("table").text
 
 

@@ -20,13 +20,14 @@ from tests.support.waiting import wait_until
 # How long an example takes says how busy the machine is.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
-# Where a module has a stack of its own, and takes minutes.
-STACKS = ("stack", "browser")
+# Where modules take minutes, in this order: those with a stack, those with containers. Elsewhere they take seconds.
+LONG = ("stack", "browser", "jobs", "api", "views", "host")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what takes longest begin first: otherwise one process ends long after the others."""
-    items.sort(key=lambda item: item.path.parent.name not in STACKS)
+    place = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.parent.name, len(LONG)))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -25,6 +25,8 @@ ARGUMENTS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Axe's rules on what differs between the light and the dark look of a page.
+COLOURS: Final = ["color-contrast", "link-in-text-block"]
 # Without an end: what has been sent of it so far would be waited for.
 ENDLESS: Final = "/api/v1/events/"
 
@@ -55,7 +57,8 @@ def weigh(page: Page, path: str) -> int:
     return sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
 
 
-def violations(page: Page) -> list[tuple[str, list[Any]]]:
-    """What axe-core finds wrong with the page as it is now: rules, each with the elements that break it."""
-    found = Axe().run(page).response["violations"]
+def violations(page: Page, *, rules: list[str] | None = None) -> list[tuple[str, list[Any]]]:
+    """What axe-core finds wrong with the page as it is now: rules, each with the elements that break it; `None` asks for all."""
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found = Axe().run(page, options=options).response["violations"]
     return [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, Session
+from tests.browser.support import COLOURS, violations
 from tests.support import lxc
 from tests.support.stack import Stack
 
@@ -37,7 +38,9 @@ def expect_state(page: Page, word: str) -> None:
     expect(page.locator("main .sw-state").first).to_have_text(re.compile(word))
 
 
-def test_from_sign_in_to_three_running_containers_and_back(page: Page, stack: Stack) -> None:
+def test_from_sign_in_to_three_running_containers_and_back(session: Session, stack: Stack) -> None:
+    page = session.page()
+    session.sign_in_by_form(page)
     make_demo(page)
 
     page.goto("/containers/demo-web/")
@@ -129,7 +132,7 @@ def test_it_works_without_script(open_session: Any, stack: Stack) -> None:
     stack.add("web", depends=["db"])
     session = open_session(java_script_enabled=False)
     page: Page = session.page()
-    session.sign_in(page)
+    session.sign_in_by_form(page)
     page.goto("/containers/web/")
     page.get_by_role("link", name="Start").first.click()
     expect(page.locator("ol > li b")).to_have_text(["db", "web"])
@@ -193,18 +196,15 @@ PAGES = [
 def test_pages_hold_no_accessibility_violation_and_do_not_scroll_sideways(
     open_session: Any, stack: Stack, scheme: str, size: dict[str, int]
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     stack.add("db", description="A store")
     stack.add("web", depends=["db"], mounts={"data": "srv"}, env={"A": "1"}, ready="true")
     session = open_session(color_scheme=scheme, viewport=size)
     page: Page = session.page()
     session.sign_in(page)
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[Any]] = {}
     for path in PAGES:
         page.goto(path)
-        result = Axe().run(page)
-        found[path] = [violation["id"] for violation in result.response["violations"]]
+        found[path] = violations(page, rules=COLOURS if scheme == "dark" else None)
         if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
             found[path].append("scrolls sideways")
     assert found == {path: [] for path in PAGES}

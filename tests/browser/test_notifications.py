@@ -62,7 +62,7 @@ def test_closing_a_note_reads_it_and_its_own_page_needs_none(page: Page, stack: 
 def test_times_are_those_of_the_browser(open_session: Any, stack: Stack) -> None:
     session = open_session(timezone_id="Europe/Prague")
     page: Page = session.page()
-    session.sign_in(page)
+    session.sign_in_by_form(page)
     page.locator("summary", has_text="Account").click()
     expect(page.get_by_text("Times in Europe/Prague")).to_be_visible()
 

@@ -106,7 +106,9 @@ def remove(bridge: str, runner: Runner) -> bool:
         switch.write_text("0\n")
     if _list_table(bridge, runner) is None:
         return False
-    runner.run(["nft", "delete", "table", "ip", table_name(bridge)], timeout_s=_TIMEOUT_S)
+    # Declared first: it may have gone meanwhile.
+    table = f"table ip {table_name(bridge)}"
+    runner.run(["nft", "-f", "-"], input=f"{table}\ndelete {table}\n".encode(), timeout_s=_TIMEOUT_S)
     return True
 
 

@@ -45,6 +45,8 @@ class _Check:
         self._began = time.monotonic()
         self._id = runner.recorder.started(argv)
         self._last: CommandResult | None = None
+        # Why it is not ready, as long as no try has ended.
+        self._why = "its check did not succeed"
         self._tries = 0
         self._recorded_bytes = 0
 
@@ -53,13 +55,17 @@ class _Check:
         return time.monotonic() - self._began
 
     def succeeds(self) -> bool:
-        """Run the check once. Raises NotReady when it does not end in time."""
+        """Run the check once; False, too, where nobody answers. Raises NotReady when it does not end in time."""
         left = max(self._timeout_s - self._elapsed_s, 0.01)
         try:
             result = self._try(left)
         except CommandTimeout as error:
             # Earlier tries that ended say more than one that was cut off.
             raise self._not_ready(f"its check did not end{_last_line(error.output)}", error.output) from error
+        except command_socket.NotListening as error:
+            # No word of the check's: whether the container has ended is seen in the pause.
+            self._why = error.brief
+            return False
         if self._last is None or result.output != self._last.output:
             self._record(result.output)
         self._last = result
@@ -68,13 +74,10 @@ class _Check:
         return result.exit_code == 0
 
     def _try(self, timeout_s: float) -> CommandResult:
-        try:
-            with command_socket.held(self._layout, self._name) as has_partner:
-                return self._runner.run(
-                    self._argv, timeout_s=timeout_s, ok_codes=None, record=False, output_cap=_TRY_CAP, has_partner=has_partner
-                )
-        except command_socket.NotListening as error:
-            return CommandResult(self._argv, 1, str(error), 0)
+        with command_socket.held(self._layout, self._name) as has_partner:
+            return self._runner.run(
+                self._argv, timeout_s=timeout_s, ok_codes=None, record=False, output_cap=_TRY_CAP, has_partner=has_partner
+            )
 
     def _record(self, output: str) -> None:
         """Write down what a try printed, unless checks that print something else each time have printed too much."""
@@ -95,7 +98,7 @@ class _Check:
             output = self._last.output if self._last else ""
             raise NotReady(f"{self._name} ended before it was ready{_last_line(output)}", output)
         if left <= interval:
-            raise self._not_ready("its check did not succeed", "")
+            raise self._not_ready(self._why, "")
 
     def _not_ready(self, why: str, output: str) -> NotReady:
         if self._last is not None:

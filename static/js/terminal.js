@@ -99,7 +99,7 @@
   }
 
   // What comes next where no terminal is open: by then it may be to start the container first.
-  const door = () => document.getElementById("terminal-next") ?? form.querySelector("input");
+  const door = () => document.getElementById("terminal-next") ?? form.elements.uid;
 
   function leave() {
     [find("close"), door()].find((element) => !element.closest("[hidden]"))?.focus();

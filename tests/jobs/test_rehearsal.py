@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.db import connection
 
 from containers.choices import PENDING_JOB_STATES
 from containers.domain.states import Operation
+from containers.jobs import worker
 from containers.jobs.cancel import CancelWatch
 from containers.jobs.handlers import HANDLERS
 from containers.jobs.journal import Journal, find_job
@@ -64,3 +66,12 @@ def test_it_asks_what_a_start_asks_until_there_is_a_plan() -> None:
     asked = statements(start)
     assert len(asked) > 5
     assert asked <= statements(rehearse)
+
+
+def test_a_worker_does_it_before_it_waits_for_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(worker.sys, "setswitchinterval", lambda seconds: None)
+    monkeypatch.setattr(worker, "rehearse", lambda: done.append("rehearsed"))
+    monkeypatch.setattr(worker, "Worker", lambda *args, **more: SimpleNamespace(work=lambda **how: done.append("waits")))
+    worker.serve("host:testhost")
+    assert done == ["rehearsed", "waits"]
